@@ -1,0 +1,70 @@
+"""Settings of `features`, composed into the one tree by `recsys.settings`."""
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
+class Part(BaseModel):
+    """A branch of the settings tree: frozen, and closed to unknown keys."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class IngestSettings(Part):
+    """Raw files to canonical tables."""
+
+    max_bad_share: Share = Field(
+        0.05, description="a larger share of quarantined rows stops the run before it publishes"
+    )
+
+
+class SparkSettings(Part):
+    """The Spark session."""
+
+    master: str = Field("local[*]", description="Spark master URL")
+    driver_memory: str = Field("2g", description="memory of the driver (all of it in local mode)")
+    shuffle_partitions: int = Field(4, ge=1, description="partitions of a shuffle")
+
+
+class HistorySettings(Part):
+    """Purchase-history features."""
+
+    recent_items: int = Field(50, ge=1, description="latest purchases kept per shopper")
+    neighbours: int = Field(50, ge=1, description="transition neighbours kept per item")
+    window: int = Field(5, ge=1, description="how many purchases apart two items count as linked")
+
+
+class EmbeddingSettings(Part):
+    """The user embedding: a decayed mean of the bought items' embeddings."""
+
+    half_life_purchases: float = Field(
+        5.0, gt=0, description="purchases after which an item weighs half in the user embedding"
+    )
+
+
+class StoreSettings(Part):
+    """The Feast repository."""
+
+    project: str = Field("tailor", description="Feast project name")
+    online: Literal["sqlite"] = Field("sqlite", description="online store")
+    clock: Literal["data", "wall"] = Field(
+        "data",
+        description="what freshness is measured against: the release's data cut, or now; "
+        "use wall in production",
+    )
+    max_age_days: float = Field(
+        7.0, gt=0, description="a feature row older than this counts as missing"
+    )
+
+
+class FeaturesSettings(Part):
+    """Everything under `features`."""
+
+    ingest: IngestSettings = IngestSettings()
+    spark: SparkSettings = SparkSettings()
+    history: HistorySettings = HistorySettings()
+    embedding: EmbeddingSettings = EmbeddingSettings()
+    store: StoreSettings = StoreSettings()

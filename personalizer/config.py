@@ -1,0 +1,60 @@
+"""Settings of `personalizer` as plain dataclasses: a bare GPU host has no pydantic.
+
+`recsys.settings` composes them into the one settings tree; descriptions are in the metadata.
+"""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+
+def setting(default: Any, description: str) -> Any:
+    """Declare a field with its description, readable by pydantic and by the docs."""
+    if isinstance(default, list | dict):
+        raise TypeError("use a tuple: settings are immutable")
+    return field(default=default, metadata={"description": description})
+
+
+@dataclass(frozen=True)
+class EncoderConfig:
+    """The text encoder."""
+
+    path: str = setting("", "folder of the encoder; empty: hub cache, offline package, then hub")
+    name: str = setting("sentence-transformers/all-MiniLM-L6-v2", "encoder by hub name")
+    batch_tokens: int = setting(4096, "tokens per batch, padding included")
+    max_tokens: int = setting(64, "a longer text is cut")
+
+
+@dataclass(frozen=True)
+class LMConfig:
+    """The base language model: `tiny` is trained on the catalogue, anything else is loaded."""
+
+    name: str = setting("tiny", "`tiny`, or any causal LM of transformers by name or path")
+    dtype: str = setting("float32", "weights' type: float32, bfloat16 or float16")
+    device: str = setting("cpu", "cpu or cuda")
+    vocab_size: int = setting(4096, "tiny: tokens in the vocabulary")
+    hidden_size: int = setting(160, "tiny: width; everything else is derived")
+    layers: int = setting(3, "tiny: layers")
+    epochs: int = setting(3, "tiny: passes over the catalogue's text")
+    max_steps: int = setting(1500, "tiny: training steps at most")
+
+
+@dataclass(frozen=True)
+class HypernetConfig:
+    """The hypernetwork and its training."""
+
+    rank: int = setting(8, "LoRA rank")
+    targets: tuple[str, ...] = setting(("q_proj", "v_proj"), "modules that get an adapter")
+    width: int = setting(256, "the one size dial")
+    scale: float = setting(1.0, "factor on the adapter's output")
+    learning_rate: float = setting(3e-4, "AdamW")
+    steps: int = setting(300, "training steps")
+    batch_size: int = setting(64, "shoppers per step")
+
+
+@dataclass(frozen=True)
+class PersonalizerConfig:
+    """Everything under `personalizer`."""
+
+    encoder: EncoderConfig = EncoderConfig()
+    lm: LMConfig = LMConfig()
+    hypernet: HypernetConfig = HypernetConfig()

@@ -1,0 +1,233 @@
+"""The one settings tree: defaults < `tailor.toml` < `TAILOR_*` environment.
+
+Each package declares its own branch; this module composes them, refuses unknown keys with the
+nearest known one, and remembers where every value came from.
+"""
+
+import dataclasses
+import difflib
+import json
+import os
+import tomllib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import BaseModel, Field, SecretStr, ValidationError
+from pydantic.fields import FieldInfo
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from features.settings import FeaturesSettings, Part
+from personalizer.config import PersonalizerConfig
+from recsys.errors import SettingsError
+
+FILE = "tailor.toml"
+# not settings: where to look for the settings, and for the state
+RESERVED = {"TAILOR_CONFIG"}
+
+Share = Annotated[float, Field(gt=0, lt=1)]
+
+
+class CutSettings(Part):
+    """Where history ends and the future begins: shares of all purchases, latest last."""
+
+    holdout_share: Share = Field(0.1, description="latest purchases, held out for the report")
+    label_share: Share = Field(0.15, description="purchases before those, labels of the ranker")
+
+
+class CandidateSettings(Part):
+    """Retrieval."""
+
+    pool: int = Field(100, ge=10, description="candidates per shopper handed to the ranker")
+
+
+class RankerSettings(Part):
+    """The LightGBM ranker."""
+
+    rounds: int = Field(200, ge=1, description="boosting rounds at most (early stopping)")
+    leaves: int = Field(15, ge=2, description="leaves per tree")
+    learning_rate: float = Field(0.05, gt=0, description="shrinkage")
+
+
+class ListSettings(Part):
+    """The published lists."""
+
+    length: int = Field(10, ge=1, description="items per shopper")
+    rerank: int = Field(20, ge=0, description="top items the language model reorders; 0: none")
+
+
+class ResultsSettings(Part):
+    """The results database."""
+
+    url: SecretStr = Field(
+        SecretStr(""), description="SQLAlchemy URL; empty: SQLite at results.db in the home"
+    )
+
+
+class LogSettings(Part):
+    """Logging."""
+
+    level: str = Field("INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="lowest level")
+    json_lines: bool = Field(False, description="one JSON object per line, for machines")
+
+
+class _Environment(PydanticBaseSettingsSource):
+    """`TAILOR_A__B=value` as {a: {b: value}}; a value in brackets is JSON.
+
+    pydantic-settings' own source does not decode lists inside dataclass branches.
+    """
+
+    def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
+        """Not used: `__call__` gives the whole tree at once."""
+        return None, field_name, False
+
+    def __call__(self) -> dict[str, Any]:
+        tree: dict[str, Any] = {}
+        for key, name in _environment().items():
+            *branches, leaf = key.split(".")
+            node = tree
+            for branch in branches:
+                node = node.setdefault(branch, {})
+            text = os.environ[name]
+            node[leaf] = json.loads(text) if text.startswith("[") else text
+        return tree
+
+
+class Settings(BaseSettings):
+    """All settings. `tailor config show` prints each with its source."""
+
+    model_config = SettingsConfigDict(frozen=True, extra="forbid")
+
+    home: Path = Field(Path(".tailor"), description="folder that holds all state")
+    seed: int = Field(0, description="seeds sampling, training and tie-breaks")
+    features: FeaturesSettings = FeaturesSettings()
+    personalizer: PersonalizerConfig = PersonalizerConfig()
+    cuts: CutSettings = CutSettings()
+    candidates: CandidateSettings = CandidateSettings()
+    ranker: RankerSettings = RankerSettings()
+    lists: ListSettings = ListSettings()
+    results: ResultsSettings = ResultsSettings()
+    log: LogSettings = LogSettings()
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Environment over what the file gave (handed in as init values)."""
+        return _Environment(settings_cls), init_settings
+
+
+@dataclasses.dataclass(frozen=True)
+class Value:
+    """One setting as it stands."""
+
+    key: str
+    value: Any
+    source: str
+    default: Any
+    description: str
+
+
+def _fields(model: type[Any]) -> Iterator[tuple[str, Any, str, Any]]:
+    """Yield (name, type, description, default) of a pydantic model or a dataclass."""
+    if dataclasses.is_dataclass(model):
+        for f in dataclasses.fields(model):
+            yield f.name, f.type, f.metadata.get("description", ""), f.default
+    else:
+        for name, info in model.model_fields.items():
+            yield name, info.annotation, info.description or "", info.default
+
+
+def _is_branch(kind: Any) -> bool:
+    return isinstance(kind, type) and (dataclasses.is_dataclass(kind) or issubclass(kind, BaseModel))
+
+
+def known(model: type[Any] = Settings, prefix: str = "") -> dict[str, tuple[str, Any]]:
+    """All setting keys, dotted, with description and default."""
+    found: dict[str, tuple[str, Any]] = {}
+    for name, kind, description, default in _fields(model):
+        if _is_branch(kind):
+            found |= known(kind, f"{prefix}{name}.")
+        else:
+            found[prefix + name] = (description, default)
+    return found
+
+
+def _flatten(tree: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for name, value in tree.items():
+        if isinstance(value, Mapping):
+            yield from _flatten(value, f"{prefix}{name}.")
+        else:
+            yield prefix + name, value
+
+
+def _refuse_unknown(keys: Mapping[str, str]) -> None:
+    """`keys` maps a dotted key to how its writer spelled it and where."""
+    names = list(known())
+    for key, where in keys.items():
+        if key not in names:
+            near = difflib.get_close_matches(key, names, n=1, cutoff=0.0)
+            raise SettingsError(
+                f"unknown setting {key!r}",
+                where=where,
+                fix=f"did you mean {near[0]!r}? `tailor config show` lists all",
+            )
+
+
+def _environment() -> dict[str, str]:
+    """Dotted key to variable name, for every TAILOR_* variable."""
+    return {
+        name.removeprefix("TAILOR_").lower().replace("__", "."): name
+        for name in os.environ
+        if name.startswith("TAILOR_") and name not in RESERVED
+    }
+
+
+def _file() -> tuple[Path, dict[str, Any]]:
+    path = Path(os.environ.get("TAILOR_CONFIG", FILE))
+    if not path.exists():
+        if "TAILOR_CONFIG" in os.environ:
+            raise SettingsError("no such file", where=str(path), fix="correct TAILOR_CONFIG")
+        return path, {}
+    try:
+        return path, tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingsError(f"not valid TOML: {error}", where=str(path)) from error
+
+
+def load() -> Settings:
+    """Read the settings, or say which one is wrong, where, and what would be right."""
+    path, tree = _file()
+    _refuse_unknown({key: str(path) for key, _ in _flatten(tree)})
+    environment = _environment()
+    _refuse_unknown({key: f"environment variable {name}" for key, name in environment.items()})
+    try:
+        return Settings(**tree)
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(str(part) for part in first["loc"])
+        raise SettingsError(
+            f"{key}: {first['msg']}, got {first['input']!r}",
+            where=environment.get(key, str(path)),
+            fix="`tailor config show` lists every setting with its meaning",
+        ) from error
+
+
+def show(settings: Settings) -> list[Value]:
+    """Every value with its source; secrets stay masked."""
+    path, tree = _file()
+    in_file = dict(_flatten(tree))
+    environment = _environment()
+    values = []
+    for key, (description, default) in known().items():
+        value: Any = settings
+        for part in key.split("."):
+            value = getattr(value, part)
+        source = environment.get(key) or (str(path) if key in in_file else "default")
+        values.append(Value(key, value, source, default, description))
+    return values
