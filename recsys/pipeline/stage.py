@@ -70,10 +70,10 @@ class Context:
 
 @dataclass(frozen=True)
 class Stage:
-    """One step of the way. Its name is also the kind of the artifact it makes."""
+    """One step of the way, and the kind of artifact it makes."""
 
     name: str
-    title: str
+    kind: str
     make: Callable[[Context, Draft], None]
     inputs: tuple[str, ...] = ()
     settings: tuple[str, ...] = ()
