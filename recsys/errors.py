@@ -5,6 +5,7 @@
     ├── SettingsError        an unknown key or a bad value
     ├── ArtifactError        a torn, edited or missing artifact
     │   └── NoReleaseError   nothing was published yet, or nothing intact is left
+    ├── SampleError          the built-in shop can't be made as asked
     ├── StageError           a pipeline stage can't start
     └── HomeBusyError        another run is at work in this home
 
@@ -19,6 +20,7 @@ __all__ = [
     "HomeBusyError",
     "MissingExtraError",
     "NoReleaseError",
+    "SampleError",
     "SettingsError",
     "StageError",
     "TailorError",
@@ -50,6 +52,10 @@ class ArtifactError(TailorError):
 
 class NoReleaseError(ArtifactError):
     """Nothing has been published, or nothing intact is left."""
+
+
+class SampleError(TailorError):
+    """The built-in shop can't be made as asked."""
 
 
 class StageError(TailorError):
