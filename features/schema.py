@@ -47,6 +47,4 @@ QUARANTINE: tuple[Column, ...] = (
 
 def ddl(columns: tuple[Column, ...]) -> str:
     """Spark DDL of a table."""
-    return ", ".join(
-        f"`{c.name}` {c.type}" + ("" if c.nullable else " NOT NULL") for c in columns
-    )
+    return ", ".join(f"`{c.name}` {c.type}" + ("" if c.nullable else " NOT NULL") for c in columns)
