@@ -1,0 +1,105 @@
+"""Spark expressions the raw formats share: numbers, dates, prices, JSON and plain text."""
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from features.errors import extra
+from features.formats import text
+from features.formats.text import as_json
+from features.formats.text import plain as to_plain
+from features.formats.text import plain_path as to_plain_path
+
+with extra("features"):
+    import pandas as pd
+    from pyspark import cloudpickle
+    from pyspark.sql import Column
+    from pyspark.sql import functions as F
+    from pyspark.sql.pandas.functions import pandas_udf
+
+# not every Spark worker has this package: the text functions travel with the job
+cloudpickle.register_pickle_by_value(text)
+
+_NUMBER = r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$"
+_AMOUNT = r"((?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?)"
+_PRICE = rf"^(?:from\s+)?\$?\s*{_AMOUNT}(?:\s*-\s*\$?\s*{_AMOUNT})?$"
+_AMERICAN_DATE = r"^(\d{1,2}) (\d{1,2}), ?(\d{4})$"
+_DAY_MS = 86_400_000
+
+
+def number(value: Column) -> Column:
+    """Read text as a double; null where it is not a finite decimal number."""
+    stripped = F.trim(value)
+    return F.when(stripped.rlike(_NUMBER), stripped.try_cast("double"))
+
+
+def given(value: Column) -> Column:
+    """Take text without control characters and outer blanks; null where nothing is left."""
+    stripped = F.trim(F.regexp_replace(value, r"\p{Cntrl}", ""))
+    return F.when(stripped != "", stripped)
+
+
+def price(value: Column) -> Column:
+    """Read a price: 7.04, "$7.04", the low end of "$5.00 - $9.00"; null for anything else."""
+    # the low end is what the shop advertises, and a middle is a price nobody paid
+    amount = F.regexp_extract(F.trim(value), _PRICE, 1)
+    plain_number = number(value)
+    return F.coalesce(
+        F.when((plain_number >= 0) & (plain_number < 1e9), plain_number),
+        F.regexp_replace(amount, ",", "").try_cast("double"),
+    )
+
+
+def american_day_ms(value: Column) -> Column:
+    """Read text like "09 13, 2009" as milliseconds at the start of that day, UTC."""
+    iso = F.regexp_replace(F.trim(value), _AMERICAN_DATE, "$3-$1-$2")
+    return F.unix_date(iso.try_cast("date")).cast("double") * _DAY_MS
+
+
+def json_row(line: Column, fields: Iterable[str]) -> Column:
+    """Read a line as a struct of texts; null where it is not exactly one JSON object."""
+    # as a list of one: from_json alone would ignore what follows the first object
+    schema = "array<struct<" + ", ".join(f"`{name}`: string" for name in fields) + ">>"
+    rows = F.from_json(
+        F.concat(F.lit("["), line, F.lit("]")), schema, {"allowSingleQuotes": "false"}
+    )
+    return F.when(F.size(rows) == 1, rows[0])
+
+
+def json_texts(value: Column) -> Column:
+    """Read the text of a JSON list as an array of texts; null where it is no list."""
+    return F.from_json(value, "array<string>")
+
+
+def plain(value: Column) -> Column:
+    """Reduce text from a web page to plain text."""
+
+    def convert(values: pd.Series) -> pd.Series:
+        return values.map(to_plain)
+
+    return _arrow(convert, "string", value)
+
+
+def plain_path(values: Column) -> Column:
+    """Reduce a path of texts from a web page to plain texts; drop those that come out empty."""
+
+    def convert(paths: pd.Series) -> pd.Series:
+        return paths.map(to_plain_path)
+
+    return _arrow(convert, "array<string>", values)
+
+
+def literal_as_json(line: Column, keys: Iterable[str]) -> Column:
+    """Turn a line that holds a Python dict into JSON text; null where it does not."""
+    wanted = tuple(keys)
+
+    def convert(lines: pd.Series) -> pd.Series:
+        return lines.map(lambda one: as_json(one, wanted))
+
+    return _arrow(convert, "string", line)
+
+
+def _arrow(function: Callable[[pd.Series], pd.Series], returns: str, column: Column) -> Column:
+    """Apply a function of the module `text` in Spark's Python workers."""
+    make: Any = pandas_udf  # its annotations ask for a function type that is optional
+    result: Column = make(function, returns)(column)
+    return result

@@ -1,0 +1,94 @@
+"""Loose columns to canonical columns, with the reason to refuse a row: the same for all formats."""
+
+from datetime import UTC, datetime
+from typing import Final
+
+from features.errors import extra
+from features.formats import columns
+
+with extra("features"):
+    from pyspark.sql import Column, DataFrame
+    from pyspark.sql import functions as F
+
+BLANK: Final = "blank line"  # never refused, only skipped
+UNREADABLE: Final = "unreadable row"
+NO_USER: Final = "no user"
+NO_ITEM: Final = "no item"
+NO_TIME: Final = "no time"
+TIME_UNREADABLE: Final = "unreadable time"
+TOO_OLD: Final = "time before 1995"
+FUTURE: Final = "time in the future"
+RATING_UNREADABLE: Final = "rating not a number"
+RATING_OUTSIDE: Final = "rating outside 1-5"
+REPEATED_HEADER: Final = "repeated header"
+
+_FIRST_MS = datetime(1995, 1, 1, tzinfo=UTC).timestamp() * 1000
+
+
+def purchases(loose: DataFrame, now: datetime) -> DataFrame:
+    """Judge review rows."""
+    now_ms, rating, millis = now.timestamp() * 1000, F.col("rating"), F.col("millis")
+    stars = columns.number(rating)
+    reason = _first(
+        *_line_rules(),
+        (columns.given(F.col("user")).isNull(), NO_USER),
+        (columns.given(F.col("item")).isNull(), NO_ITEM),
+        (~F.col("dated"), NO_TIME),
+        (millis.isNull(), TIME_UNREADABLE),
+        (millis < _FIRST_MS, TOO_OLD),
+        (millis > now_ms, FUTURE),
+        (columns.given(rating).isNotNull() & stars.isNull(), RATING_UNREADABLE),
+        (~stars.between(1, 5), RATING_OUTSIDE),
+    )
+    in_range = F.when(millis.between(_FIRST_MS, now_ms), millis)
+    return _judged(
+        loose,
+        reason,
+        user_id=columns.given(F.col("user")),
+        item_id=columns.given(F.col("item")),
+        event_timestamp=F.timestamp_millis(in_range.cast("long")),
+        rating=stars,
+    )
+
+
+def items(loose: DataFrame) -> DataFrame:
+    """Judge item rows."""
+    title = F.coalesce(columns.plain(F.col("title")), F.lit(""))
+    clean = loose.withColumns(
+        {
+            "title": title,
+            "brand": columns.plain(F.col("brand")),
+            "path": columns.plain_path(F.col("path")),
+        }
+    )
+    reason = _first(*_line_rules(), (columns.given(F.col("item")).isNull(), NO_ITEM))
+    return _judged(
+        clean,
+        reason,
+        item_id=columns.given(F.col("item")),
+        title=F.col("title"),
+        categories=F.coalesce(F.col("path"), F.array().cast("array<string>")),
+        brand=F.when(F.col("brand") != "", F.col("brand")),
+        price=columns.price(F.col("price")),
+        has_title=F.col("title") != "",
+    )
+
+
+def _judged(loose: DataFrame, reason: Column, **canonical: Column) -> DataFrame:
+    kept = [F.col(name) for name in ("file", "block", "at")]
+    raw = F.when(reason.isNotNull(), F.substring("value", 1, 2000))
+    named = [column.alias(name) for name, column in canonical.items()]
+    return loose.select(*kept, *named, reason.alias("reason"), raw.alias("raw"))
+
+
+def _line_rules() -> tuple[tuple[Column, str], ...]:
+    return (
+        (F.col("value").rlike(r"^\s*$"), BLANK),
+        (F.col("heading"), REPEATED_HEADER),
+        (~F.col("readable"), UNREADABLE),
+    )
+
+
+def _first(*rules: tuple[Column, str]) -> Column:
+    """Find the reason of the first rule that holds; null where none does."""
+    return F.coalesce(*(F.when(rule, F.lit(reason)) for rule, reason in rules))
