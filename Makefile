@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 TORCH := $(shell sed -n 's/^torch==/torch==/p' constraints.txt)
 
-.PHONY: help setup demo test check format clean
+.PHONY: help setup demo test check format docs clean
 
 help:  ## this list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile
@@ -36,6 +36,9 @@ check: $(VENV)/.ready  ## lint, format, types, import arrows
 format: $(VENV)/.ready  ## format and fix what can be fixed
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
+
+docs: $(VENV)/.ready  ## docs/reference.md from the code
+	@$(BIN)/python docs/reference.py
 
 clean:  ## remove .venv and all state
 	rm -rf $(VENV) .tailor

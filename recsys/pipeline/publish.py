@@ -24,6 +24,7 @@ with extra("features"):
 
 STAGE = "publish"
 LISTS = "lists.parquet"
+DEFAULT = "default.json"  # the list of whoever has none
 
 
 def publish(context: Context, engine: Engine) -> tuple[str, bool]:

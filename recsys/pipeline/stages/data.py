@@ -30,7 +30,7 @@ def _ingest(context: Context, draft: Draft) -> None:
         context.raw.reviews,
         context.raw.items,
         draft.path,
-        quarantine=context.store.home / "quarantine" / draft.manifest.version,
+        quarantine_out=context.store.home / "quarantine" / draft.manifest.version,
         format=context.raw.format,
         max_bad_share=context.settings.features.ingest.max_bad_share,
         now=datetime.now(UTC),
