@@ -1,6 +1,6 @@
 """The results database: runs, releases, lists, reports, and what quality control refused."""
 
-from recsys.results.database import check, connect, downgrade, upgrade
+from recsys.results.database import check, connect, downgrade, sqlite_url, upgrade
 from recsys.results.errors import ResultsError
 from recsys.results.records import (
     finish_run,
@@ -27,6 +27,7 @@ __all__ = [
     "record_release",
     "record_report",
     "record_run",
+    "sqlite_url",
     "upgrade",
     "write_lists",
 ]

@@ -26,7 +26,7 @@ UPGRADE_LOCK = 6_482_113_907
 
 
 def connect(url: str) -> Engine:
-    """Open a database: `sqlite:///file` or `postgresql+psycopg://user@host/name`."""
+    """Open a database: `sqlite_url(file)` or `postgresql+psycopg://user@host/name`."""
     target = _url(url)
     options: dict[str, Any] = {
         "json_serializer": partial(json.dumps, allow_nan=False, sort_keys=True),
@@ -39,6 +39,11 @@ def connect(url: str) -> Engine:
         with extra("features"):  # the extra that brings psycopg
             engine = create_engine(target, pool_pre_ping=True, **options)
     return engine
+
+
+def sqlite_url(file: Path) -> str:
+    """Write a file's path as a URL, whatever characters it holds (a bare % would be decoded)."""
+    return URL.create("sqlite", database=str(file)).render_as_string()
 
 
 def upgrade(engine: Engine, revision: str = "head") -> None:

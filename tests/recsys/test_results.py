@@ -42,7 +42,7 @@ def schema():
 @pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
 def url(request, tmp_path):
     if request.param == "sqlite":
-        return f"sqlite:///{tmp_path / 'results.db'}"
+        return results.sqlite_url(tmp_path / "results.db")
     return request.getfixturevalue("schema")
 
 
@@ -136,7 +136,8 @@ def test_migrations_run_from_an_awkward_path(tmp_path):
         ignore = shutil.ignore_patterns("__pycache__")
         shutil.copytree(root / package, home / package, ignore=ignore)
     code = (
-        "import recsys.results as r; e = r.connect('sqlite:///state %41/results.db');"
+        "import pathlib, recsys.results as r;"
+        "e = r.connect(r.sqlite_url(pathlib.Path('state %41') / 'results.db'));"
         "r.upgrade(e); assert r.check(e) == []; print(r.__file__)"
     )
     done = subprocess.run(
