@@ -18,6 +18,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 from recsys.errors import extra
 from recsys.results.errors import ResultsError
 from recsys.results.models import Base
+from recsys.settings import Settings
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 BUSY_SECONDS = 30
@@ -39,6 +40,12 @@ def connect(url: str) -> Engine:
         with extra("features"):  # the extra that brings psycopg
             engine = create_engine(target, pool_pre_ping=True, **options)
     return engine
+
+
+def of(settings: Settings) -> Engine:
+    """Open the database that the settings name; by default a file in the home."""
+    url = settings.results.url.get_secret_value()
+    return connect(url or sqlite_url(settings.home.resolve() / "results.db"))
 
 
 def sqlite_url(file: Path) -> str:

@@ -12,6 +12,10 @@ from recsys.results.models import QuarantineCount, Release, Report, Run
 from recsys.results.upsert import upsert
 
 
+# a release in the making; readers don't see it, because no pointer names it
+PUBLISHING, PUBLISHED = "publishing", "published"
+
+
 def record_run(
     engine: Engine,
     run_id: str,
@@ -89,6 +93,13 @@ def record_quarantine(engine: Engine, run_id: str, counts: Mapping[tuple[str, st
     with writing(engine) as connection:
         connection.execute(delete(QuarantineCount).where(QuarantineCount.run_id == run_id))
         upsert(connection, QuarantineCount, rows)
+
+
+def forget_unfinished(engine: Engine, finished: Collection[str]) -> None:
+    """Delete what a killed publish left behind: releases that never came to be, and their lists."""
+    left = Release.status == PUBLISHING
+    with writing(engine) as connection:
+        connection.execute(delete(Release).where(left, Release.id.not_in(finished)))
 
 
 def prune(engine: Engine, keep_releases: int, *, always: Collection[str] = ()) -> list[str]:
