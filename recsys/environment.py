@@ -5,7 +5,7 @@ from importlib.metadata import PackageNotFoundError, distribution, version
 
 from recsys.errors import ConflictError
 
-# each pair installs files into the same folder: pip does not complain, and they overwrite each other
+# each pair installs files into one folder: pip does not complain, and they overwrite each other
 CONFLICTS = (
     ("pyspark", "pyspark-client", "pyspark", "apache-airflow-providers-apache-spark brings it"),
     ("faiss-cpu", "faiss-gpu", "faiss", "extras `recsys` and `gpu` exclude each other"),

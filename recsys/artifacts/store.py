@@ -1,6 +1,5 @@
 """Where artifacts live: written aside, checked, then renamed into place."""
 
-import os
 import shutil
 import uuid
 from collections.abc import Callable, Iterator
@@ -26,7 +25,7 @@ class Artifact:
 
     @property
     def kind(self) -> str:
-        """What it is: tables, features, index, ranker…"""
+        """What it is: tables, features, index, ranker and so on."""
         return self.manifest.kind
 
     @property
@@ -92,7 +91,7 @@ class ArtifactStore:
     def current(self, kind: str) -> str | None:
         """The version built last, released or not."""
         link = self.folder(kind) / _CURRENT
-        return os.readlink(link) if link.is_symlink() else None
+        return link.readlink().name if link.is_symlink() else None
 
     def point(self, kind: str, version: str) -> None:
         """Make a version the one built last."""

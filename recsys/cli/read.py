@@ -90,14 +90,22 @@ def _lookup(args: argparse.Namespace, settings: Settings) -> int:
     repo = FeatureRepo(settings.home.resolve() / "feast", store)
     row = Lookup(repo, timedelta(days=store.max_age_days), lambda: now).lookup([args.user])[0]
     if args.json:
-        as_json({"user": args.user, "now": now, "views": {
-            name: {
-                "outcome": view.outcome, "event_timestamp": view.event_timestamp,
-                "age_days": view.age and view.age / timedelta(days=1),
-                "reason": view.reason, "values": dict(view.values),
+        as_json(
+            {
+                "user": args.user,
+                "now": now,
+                "views": {
+                    name: {
+                        "outcome": view.outcome,
+                        "event_timestamp": view.event_timestamp,
+                        "age_days": view.age and view.age / timedelta(days=1),
+                        "reason": view.reason,
+                        "values": dict(view.values),
+                    }
+                    for name, view in row.views.items()
+                },
             }
-            for name, view in row.views.items()
-        }})
+        )
     else:
         _show_row(row, now)
     return 0 if row.known else 1

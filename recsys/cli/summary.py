@@ -45,7 +45,7 @@ def show_results(result: RunResult) -> None:
     report = json.loads((folder / "report.json").read_text(encoding="utf-8"))
     evaluation = report["evaluation"]
     table(
-        f"Next purchase of {evaluation['n_users']:,} shoppers among {evaluation['n_items']:,} items",
+        f"Next purchase of {evaluation['n_users']:,} shoppers, {evaluation['n_items']:,} items",
         ("method", "NDCG@10", "95 % interval", "HR@10", "against popular"),
         [_row(name, method) for name, method in evaluation["methods"].items()],
         right=("NDCG@10", "95 % interval", "HR@10", "against popular"),
@@ -57,7 +57,13 @@ def _row(name: str, method: dict[str, Any]) -> tuple[str, ...]:
     low, high = method["ndcg@10_ci"]
     against = method.get("against_popular")
     gain = f"{against['ndcg@10_diff']:+.4f}" if against else ""
-    return name, f"{method['ndcg@10']:.4f}", f"{low:.4f}–{high:.4f}", f"{method['hr@10']:.4f}", gain
+    return (
+        name,
+        f"{method['ndcg@10']:.4f}",
+        f"{low:.4f} to {high:.4f}",
+        f"{method['hr@10']:.4f}",
+        gain,
+    )
 
 
 def _three(result: RunResult) -> list[str]:

@@ -14,7 +14,6 @@ from recsys.artifacts import Artifact, ArtifactStore, Manifest
 from recsys.errors import ArtifactError, StageError
 from recsys.pipeline.lock import exclusive
 from recsys.pipeline.observer import Observer, Silent
-from recsys.pipeline.publish import publish
 from recsys.pipeline.stage import Context, RawFiles, Stage, code_digest
 from recsys.pipeline.stages import STAGES
 from recsys.results import database, records
@@ -118,7 +117,7 @@ def _intact(context: Context, stage: Stage, version: str) -> Artifact | None:
         artifact = context.store.open(stage.kind, version)
     except ArtifactError:  # never made, or damaged: make it again
         return None
-    return artifact if stage.holds(context, artifact) else None
+    return artifact if stage.still_holds(context, artifact) else None
 
 
 def _make(context: Context, stage: Stage, version: str) -> Artifact:
@@ -126,18 +125,20 @@ def _make(context: Context, stage: Stage, version: str) -> Artifact:
         kind=stage.kind,
         version=version,
         created_at=datetime.now(UTC).isoformat(),
-        code=code_digest(*stage.code, stage.make.__module__),
+        code=code_digest(*stage.code, stage.module),
         inputs={kind: context.inputs[kind].version for kind in stage.inputs},
         parameters=stage.parameters(context),
     )
     with context.store.create(
         manifest, before_rename=lambda: context.observer.event(stage.name, "written")
     ) as draft:
-        stage.make(context, draft)
+        stage.run(context, draft)
     return context.store.open(stage.kind, version)
 
 
 def _publish(context: Context, result: RunResult, engine: Engine) -> str:
+    from recsys.pipeline.publish import publish  # feast and pyarrow, which other stages don't need
+
     began = time.monotonic()
     context.observer.event(PUBLISH, "start")
     release, fresh = publish(context, engine)

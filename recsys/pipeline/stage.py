@@ -1,6 +1,7 @@
 """A stage: what it reads, what it depends on, and the function that makes its artifact."""
 
 import hashlib
+import importlib
 import importlib.util
 import json
 from collections.abc import Callable
@@ -74,12 +75,28 @@ class Stage:
 
     name: str
     kind: str
-    make: Callable[[Context, Draft], None]
+    # "module:function", loaded when it runs: a stage needs only the extras of its own part
+    make: str
     inputs: tuple[str, ...] = ()
     settings: tuple[str, ...] = ()
     code: tuple[str, ...] = ()
     # for a stage that also changes something outside its folder: is that still as it left it?
-    holds: Callable[[Context, Artifact], bool] = lambda _context, _artifact: True
+    holds: str = ""
+
+    @property
+    def module(self) -> str:
+        """The module its function is in."""
+        return self.make.partition(":")[0]
+
+    def run(self, context: Context, draft: Draft) -> None:
+        """Fill the draft."""
+        make: Callable[[Context, Draft], None] = resolve(self.make)
+        make(context, draft)
+
+    def still_holds(self, context: Context, artifact: Artifact) -> bool:
+        """Whether what the stage changed outside its folder is as it left it."""
+        check: Callable[[Context, Artifact], bool] | None = resolve(self.holds)
+        return check is None or check(context, artifact)
 
     def parameters(self, context: Context) -> dict[str, Any]:
         """The settings this stage depends on, and for the first stage the raw files."""
@@ -104,11 +121,17 @@ class Stage:
             )
         recipe = {
             "stage": self.name,
-            "code": code_digest(*self.code, self.make.__module__),
+            "code": code_digest(*self.code, self.module),
             "parameters": self.parameters(context),
             "inputs": {kind: context.inputs[kind].version for kind in self.inputs},
         }
         return hashlib.sha256(json.dumps(recipe, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def resolve(path: str) -> Any:
+    """Load "module:function"; nothing for nothing."""
+    module, _, name = path.partition(":")
+    return getattr(importlib.import_module(module), name) if path else None
 
 
 @cache

@@ -11,7 +11,6 @@ from recsys.results.errors import ResultsError
 from recsys.results.models import QuarantineCount, Release, Report, Run
 from recsys.results.upsert import upsert
 
-
 # a release in the making; readers don't see it, because no pointer names it
 PUBLISHING, PUBLISHED = "publishing", "published"
 

@@ -79,8 +79,7 @@ def test_a_torn_manifest_is_refused(store: ArtifactStore) -> None:
 def test_a_failed_build_leaves_nothing(store: ArtifactStore) -> None:
     manifest = Manifest("ranker", "v1", created_at="", code="", inputs={}, parameters={})
     with pytest.raises(ZeroDivisionError), store.create(manifest) as draft:
-        (draft.path / "half").write_text("")
-        raise ZeroDivisionError
+        (draft.path / "half").write_text(str(1 / 0))
     assert store.versions("ranker") == []
     assert list(store.folder("ranker").iterdir()) == []
 

@@ -1,21 +1,100 @@
-"""The stages, in order. Each module holds those of one part of the way."""
+"""The stages of a run, in order: what each reads, and what makes its artifact another one.
+
+This table is all that loads with it; a stage's function, and what that imports, loads when it runs.
+"""
 
 from recsys.pipeline.stage import Stage
-from recsys.pipeline.stages.data import EMBEDDINGS, FEATURES, INGEST, STORE
-from recsys.pipeline.stages.models import HYPERNET, INDEX, LM, RANKER
-from recsys.pipeline.stages.output import LISTS, REPORT
+
+_HERE = "recsys.pipeline.stages"
+_RANKING = (
+    "recsys.candidates",
+    "recsys.ranker",
+    "recsys.catalogue",
+    "recsys.shoppers",
+    "recsys.recommend",
+    "recsys.lists",
+    "recsys.rerank",
+)
+_MODELS = ("tables", "features", "embeddings", "index", "lm", "hypernet")
 
 STAGES: tuple[Stage, ...] = (
-    INGEST,
-    FEATURES,
-    EMBEDDINGS,
-    STORE,
-    INDEX,
-    LM,
-    HYPERNET,
-    RANKER,
-    LISTS,
-    REPORT,
+    Stage(
+        name="ingest",
+        kind="tables",
+        make=f"{_HERE}.data:ingest",
+        settings=("features.ingest",),
+        code=("features",),
+    ),
+    Stage(
+        name="features",
+        kind="features",
+        make=f"{_HERE}.data:features",
+        inputs=("tables",),
+        settings=("features.history", "cuts"),
+        code=("features",),
+    ),
+    Stage(
+        name="embeddings",
+        kind="embeddings",
+        make=f"{_HERE}.data:embeddings",
+        inputs=("tables", "features"),
+        settings=("features.embedding", "personalizer.encoder", "seed"),
+        code=("features", "personalizer.encoder"),
+    ),
+    Stage(
+        name="store",
+        kind="store",
+        make=f"{_HERE}.data:store",
+        holds=f"{_HERE}.data:still_filled",
+        inputs=("features", "embeddings"),
+        settings=("features.store",),
+        code=("features",),
+    ),
+    Stage(
+        name="index",
+        kind="index",
+        make=f"{_HERE}.models:index",
+        inputs=("tables", "features", "embeddings"),
+        code=("recsys.candidates", "recsys.catalogue"),
+    ),
+    Stage(
+        name="lm",
+        kind="lm",
+        make=f"{_HERE}.models:lm",
+        inputs=("tables", "features", "embeddings"),
+        settings=("personalizer.lm", "seed"),
+        code=("personalizer",),
+    ),
+    Stage(
+        name="hypernet",
+        kind="hypernet",
+        make=f"{_HERE}.models:hypernet",
+        inputs=("tables", "features", "embeddings", "lm"),
+        settings=("personalizer.lm", "personalizer.hypernet", "features.embedding", "seed"),
+        code=("personalizer", "features.decay"),
+    ),
+    Stage(
+        name="ranker",
+        kind="ranker",
+        make=f"{_HERE}.models:ranker",
+        inputs=_MODELS,
+        settings=("ranker", "candidates", "lists.rerank", "personalizer.lm", "seed"),
+        code=(*_RANKING, "personalizer"),
+    ),
+    Stage(
+        name="lists",
+        kind="lists",
+        make=f"{_HERE}.output:lists",
+        inputs=(*_MODELS, "ranker"),
+        settings=("lists", "candidates", "personalizer.lm", "seed"),
+        code=(*_RANKING, "personalizer"),
+    ),
+    Stage(
+        name="report",
+        kind="report",
+        make=f"{_HERE}.output:report",
+        inputs=(*_MODELS, "ranker"),
+        settings=("lists", "candidates", "personalizer.lm", "seed"),
+        code=(*_RANKING, "personalizer", "recsys.evaluation", "recsys.report"),
+    ),
 )
-
-__all__ = ["STAGES"]

@@ -9,24 +9,22 @@ from recsys.artifacts.files import write_atomically
 from recsys.artifacts.store import Draft
 from recsys.errors import StageError, extra
 from recsys.pipeline.moments import NAMES, RunMoments
-from recsys.pipeline.stage import Context, Stage
+from recsys.pipeline.stage import Context
 from recsys.tables import read_table
 
 with extra("features"):
-    from features import embeddings, history, moments
-    from features.ingest import ingest
+    from features import embeddings as embedding
+    from features import history, moments
+    from features.ingest import ingest as read_raw
     from features.repo.views import user_views
     from features.store import FeatureRepo
 
-with extra("llm"):
-    from personalizer.cache import CachedEncoder
-    from personalizer.encoder import TextEncoder
 
-
-def _ingest(context: Context, draft: Draft) -> None:
+def ingest(context: Context, draft: Draft) -> None:
+    """Read raw files into canonical tables."""
     if context.raw is None:
         raise StageError("no raw files", where="ingest", fix="give --reviews and --items")
-    report = ingest(
+    report = read_raw(
         context.spark,
         context.raw.reviews,
         context.raw.items,
@@ -40,7 +38,8 @@ def _ingest(context: Context, draft: Draft) -> None:
     draft.describe(metrics=json.loads(report.to_json()))
 
 
-def _features(context: Context, draft: Draft) -> None:
+def features(context: Context, draft: Draft) -> None:
+    """Compute the features at the three moments."""
     spark, cuts = context.spark, context.settings.cuts
     purchases = spark.read.parquet(str(context.path("tables") / "purchases"))
     items = spark.read.parquet(str(context.path("tables") / "items"))
@@ -54,8 +53,8 @@ def _features(context: Context, draft: Draft) -> None:
             purchases,
             items,
             getattr(run_moments, name),
-            context.settings.features.history,
-            draft.path / name,
+            settings=context.settings.features.history,
+            out=draft.path / name,
         )
         context.observer.progress("features", done, len(NAMES))
     run_moments.write(draft.path)
@@ -65,14 +64,18 @@ def _features(context: Context, draft: Draft) -> None:
     )
 
 
-def _embeddings(context: Context, draft: Draft) -> None:
+def embeddings(context: Context, draft: Draft) -> None:
+    """Embed items and shoppers, by the encoder of the settings."""
+    from personalizer.cache import CachedEncoder
+    from personalizer.encoder import TextEncoder
+
     settings = context.settings
     encoder = CachedEncoder(
         TextEncoder(settings.personalizer.encoder),
         context.store.home / "cache" / "embeddings.sqlite",
     )
     run_moments = RunMoments.read(context.path("features"))
-    vectors = embeddings.embed_items(
+    vectors = embedding.embed_items(
         read_table(context.path("tables") / "items", ["item_id", "title", "categories"]),
         encoder.encode,
         encoder.version,
@@ -82,7 +85,7 @@ def _embeddings(context: Context, draft: Draft) -> None:
         progress=context.progress("embeddings"),
     )
     for name in NAMES:
-        embeddings.write_user_embeddings(
+        embedding.write_user_embeddings(
             read_table(context.path("features") / name / "user_history"),
             draft.path,
             half_life=settings.features.embedding.half_life_purchases,
@@ -96,7 +99,8 @@ def _embeddings(context: Context, draft: Draft) -> None:
 MARK = "filled-from"
 
 
-def _store(context: Context, draft: Draft) -> None:
+def store(context: Context, draft: Draft) -> None:
+    """Apply the Feast repository and materialise the features that serve."""
     offline = _offline(context)
     repo = FeatureRepo(context.store.home / "feast", context.settings.features.store)
     mark = repo.home / MARK
@@ -104,7 +108,11 @@ def _store(context: Context, draft: Draft) -> None:
     repo.apply(offline)
     moment = RunMoments.read(context.path("features")).serve
     day = timedelta(days=1)
-    views = [*(view for view in user_views() if (offline / view).exists()), "item_stats", "item_embedding"]
+    views = [
+        *(view for view in user_views() if (offline / view).exists()),
+        "item_stats",
+        "item_embedding",
+    ]
     repo.materialize(moment - day, moment + day, views, progress=context.progress("store"))
     (draft.path / "views.txt").write_text("\n".join(views) + "\n", encoding="utf-8")
     write_atomically(mark, draft.manifest.version)
@@ -124,40 +132,7 @@ def _offline(context: Context) -> Path:
     return offline
 
 
-def _still_filled(context: Context, artifact: Artifact) -> bool:
+def still_filled(context: Context, artifact: Artifact) -> bool:
+    """Whether the online store was last filled from this artifact."""
     mark = context.store.home / "feast" / MARK
     return mark.exists() and mark.read_text(encoding="utf-8") == artifact.version
-
-
-INGEST = Stage(
-    name="ingest",
-    kind="tables",
-    make=_ingest,
-    settings=("features.ingest",),
-    code=("features",),
-)
-FEATURES = Stage(
-    name="features",
-    kind="features",
-    make=_features,
-    inputs=("tables",),
-    settings=("features.history", "cuts"),
-    code=("features",),
-)
-EMBEDDINGS = Stage(
-    name="embeddings",
-    kind="embeddings",
-    make=_embeddings,
-    inputs=("tables", "features"),
-    settings=("features.embedding", "personalizer.encoder", "seed"),
-    code=("features", "personalizer.encoder"),
-)
-STORE = Stage(
-    name="store",
-    kind="store",
-    make=_store,
-    inputs=("features", "embeddings"),
-    settings=("features.store",),
-    code=("features",),
-    holds=_still_filled,
-)

@@ -1,12 +1,11 @@
 """What is learned: index, language model, hypernetwork, ranker. All from before the report."""
 
 import json
-from collections.abc import Sequence
 
 import numpy as np
 
 from features.decay import prefix_vectors
-from recsys.arrays import Bools, Floats, Ints, Longs
+from recsys.arrays import Floats, Ints, Longs
 from recsys.artifacts.store import Draft
 from recsys.candidates.faiss_index import ItemIndex
 from recsys.candidates.neighbours import Transitions
@@ -23,7 +22,7 @@ from recsys.pipeline.parts import (
     sources_at,
     stats_at,
 )
-from recsys.pipeline.stage import Context, Stage
+from recsys.pipeline.stage import Context
 from recsys.ranker.labels import Labels
 from recsys.ranker.model import train as train_ranker
 from recsys.ranker.model import training_set
@@ -43,7 +42,8 @@ BLEND = "blend.json"
 _BLEND_SHARE = 0.2
 
 
-def _index(context: Context, draft: Draft) -> None:
+def index(context: Context, draft: Draft) -> None:
+    """Index the items and lay out the neighbours of the three moments."""
     catalogue = catalogue_of(context.inputs)
     ItemIndex.build(catalogue).save(draft.path / FAISS)
     for name in NAMES:
@@ -52,7 +52,8 @@ def _index(context: Context, draft: Draft) -> None:
     draft.describe(metrics={"items": len(catalogue)})
 
 
-def _lm(context: Context, draft: Draft) -> None:
+def lm(context: Context, draft: Draft) -> None:
+    """Train the tiny language model on the catalogue, or name the one to load."""
     config = context.settings.personalizer.lm
     if config.name != "tiny":
         (draft.path / "name.txt").write_text(config.name, encoding="utf-8")
@@ -78,7 +79,8 @@ def _texts(catalogue: Catalogue, shoppers: Shoppers) -> list[str]:
     return [*titles, *(text for text in journeys if text)]
 
 
-def _hypernet(context: Context, draft: Draft) -> None:
+def hypernet(context: Context, draft: Draft) -> None:
+    """Train the hypernetwork on what shoppers bought next."""
     catalogue = catalogue_of(context.inputs)
     shoppers = shoppers_at(context.inputs, "train", catalogue)
     vectors, items = _next_purchases(catalogue, shoppers, context.settings)
@@ -120,13 +122,15 @@ def reranker_of(inputs: Inputs, catalogue: Catalogue, settings: Settings) -> Rer
     """The language model with its hypernetwork, ready to score titles."""
     model = _language_model(inputs, settings)
     network = HyperNetwork.load(
-        inputs["hypernet"].path, shapes=model.shapes(settings.personalizer.hypernet.targets),
+        inputs["hypernet"].path,
+        shapes=model.shapes(settings.personalizer.hypernet.targets),
         user_dim=catalogue.vectors.shape[1],
     )
     return TitleScorer(model, network, catalogue.titles)
 
 
-def _ranker(context: Context, draft: Draft) -> None:
+def ranker(context: Context, draft: Draft) -> None:
+    """Train the ranker, then choose the weight of the language model on other shoppers."""
     inputs, settings = context.inputs, context.settings
     catalogue = catalogue_of(inputs)
     stats = stats_at(inputs, "train", catalogue)
@@ -149,7 +153,11 @@ def _ranker(context: Context, draft: Draft) -> None:
     ranker = train_ranker(data, settings.ranker, settings.seed)
     ranker.save(draft.path)
     fit = Recommender(
-        catalogue, stats, sources, ranker, reranker_of(inputs, catalogue, settings),
+        catalogue,
+        stats,
+        sources,
+        ranker,
+        reranker_of(inputs, catalogue, settings),
         options=Options.of(settings),
     ).fit_blend(shoppers.take(choosing), labels.take(choosing).targets)
     document = {"weight": fit.weight, "ndcg": {str(w): v for w, v in fit.ndcg.items()}}
@@ -162,40 +170,3 @@ def _halves(users: int) -> tuple[Longs, Longs]:
     cut = round(users * (1 - _BLEND_SHARE))
     rows = np.arange(users, dtype=np.int64)
     return rows[:cut], rows[cut:]
-
-
-_RANKING = ("recsys.candidates", "recsys.ranker", "recsys.catalogue", "recsys.shoppers",
-            "recsys.recommend", "recsys.lists", "recsys.rerank")
-
-INDEX = Stage(
-    name="index",
-    kind="index",
-    make=_index,
-    inputs=("tables", "features", "embeddings"),
-    code=("recsys.candidates", "recsys.catalogue"),
-)
-LM = Stage(
-    name="lm",
-    kind="lm",
-    make=_lm,
-    inputs=("tables", "features", "embeddings"),
-    settings=("personalizer.lm", "seed"),
-    code=("personalizer",),
-)
-HYPERNET = Stage(
-    name="hypernet",
-    kind="hypernet",
-    make=_hypernet,
-    inputs=("tables", "features", "embeddings", "lm"),
-    settings=("personalizer.lm", "personalizer.hypernet", "features.embedding", "seed"),
-    code=("personalizer", "features.decay"),
-)
-RANKER = Stage(
-    name="ranker",
-    kind="ranker",
-    make=_ranker,
-    inputs=("tables", "features", "embeddings", "index", "lm", "hypernet"),
-    settings=("ranker", "candidates", "lists.rerank", "personalizer.lm", "personalizer.hypernet", "seed"),
-    code=(*_RANKING, "personalizer"),
-)
-RANKING_CODE = _RANKING

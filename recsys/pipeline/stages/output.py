@@ -21,8 +21,8 @@ from recsys.pipeline.moments import RunMoments
 from recsys.pipeline.parts import catalogue_of, shoppers_at, sources_at, stats_at
 from recsys.pipeline.publish import DEFAULT
 from recsys.pipeline.publish import LISTS as LISTS_FILE
-from recsys.pipeline.stage import Context, Stage
-from recsys.pipeline.stages.models import BLEND, RANKING_CODE, reranker_of
+from recsys.pipeline.stage import Context
+from recsys.pipeline.stages.models import BLEND, reranker_of
 from recsys.ranker.model import Ranker
 from recsys.recommend import Options, Recommender
 from recsys.shoppers import Shoppers
@@ -32,7 +32,7 @@ with extra("recsys"):
     import pyarrow.parquet as pq
 
 with extra("report"):
-    from recsys import report
+    from recsys.report import build
 
 
 def _recommender(context: Context, moment: str, catalogue: Catalogue) -> Recommender:
@@ -51,7 +51,8 @@ def _recommender(context: Context, moment: str, catalogue: Catalogue) -> Recomme
     )
 
 
-def _lists(context: Context, draft: Draft) -> None:
+def lists(context: Context, draft: Draft) -> None:
+    """Make the list of every shopper."""
     catalogue = catalogue_of(context.inputs)
     shoppers = shoppers_at(context.inputs, "serve", catalogue)
     recommender = _recommender(context, "serve", catalogue)
@@ -98,9 +99,7 @@ def _table(lists: Lists, catalogue: Catalogue, moment: Any) -> pa.Table:
     )
 
 
-def _write_default(
-    recommender: Recommender, catalogue: Catalogue, length: int, path: Path
-) -> None:
+def _write_default(recommender: Recommender, catalogue: Catalogue, length: int, path: Path) -> None:
     """Write the list for whoever is not known."""
     nobody = Shoppers.from_rows([{"user_id": ""}], catalogue, _epoch())
     lists = recommender.recommend(nobody, length, highest=Rung.POPULAR, explain=True)
@@ -129,17 +128,18 @@ _K = 10
 _EXAMPLES = 3
 
 
-def _report(context: Context, draft: Draft) -> None:
+def report(context: Context, draft: Draft) -> None:
+    """Measure all methods on what shoppers bought after the models were trained."""
     settings, inputs = context.settings, context.inputs
     catalogue = catalogue_of(inputs)
     moments = RunMoments.read(inputs["features"].path)
     everyone = shoppers_at(inputs, "eval", catalogue)
     shoppers, targets = _measured(context, everyone, catalogue, moments)
     recommender = _recommender(context, "eval", catalogue)
-    lists, seconds = _all_methods(context, recommender, shoppers)
-    steps = _funnel(recommender, shoppers, lists, targets)
+    made, seconds = _all_methods(context, recommender, shoppers)
+    steps = _funnel(recommender, shoppers, made, targets)
     evaluation = evaluate(
-        {name: made.items for name, made in lists.items()},
+        {name: lists.items for name, lists in made.items()},
         targets,
         popularity=np.asarray(recommender.item_stats.purchases),
         n_items=len(catalogue),
@@ -154,8 +154,8 @@ def _report(context: Context, draft: Draft) -> None:
     evaluation["leak_probe"] = leak.probe(
         targets, orders, n_items=len(catalogue), seed=settings.seed, k=_K
     )
-    examples = _examples(shoppers, lists["tailor"], targets, catalogue)
-    report.build(evaluation, _about(context, moments), examples, draft.path)
+    examples = _examples(shoppers, made["tailor"], targets, catalogue)
+    build(evaluation, _about(context, moments), examples, draft.path)
     draft.describe(metrics={"headline": _headline(evaluation)})
 
 
@@ -164,7 +164,10 @@ def _measured(
 ) -> tuple[Shoppers, Ints]:
     """Shoppers with a history who bought something afterwards, and what they bought first."""
     wanted = protocols.temporal(
-        context.path("tables") / "purchases", moments.eval, moments.serve, seed=context.settings.seed
+        context.path("tables") / "purchases",
+        moments.eval,
+        moments.serve,
+        seed=context.settings.seed,
     )
     row_of = {user: row for row, user in enumerate(everyone.user_ids)}
     items = catalogue.positions(wanted.item_ids)
@@ -230,7 +233,7 @@ def _item(catalogue: Catalogue, item: int) -> dict[str, Any]:
     return {
         "item_id": catalogue.item_ids[item],
         "title": catalogue.titles[item],
-        "category": " › ".join(catalogue.categories[item]),
+        "category": " > ".join(catalogue.categories[item]),
     }
 
 
@@ -253,23 +256,3 @@ def _headline(evaluation: Mapping[str, Any]) -> dict[str, Any]:
         f"{name} ndcg@{_K}": round(method[f"ndcg@{_K}"], 5)
         for name, method in evaluation["methods"].items()
     } | {"shoppers": evaluation["n_users"], "leak probe": evaluation["leak_probe"]["passed"]}
-
-
-_CODE = (*RANKING_CODE, "personalizer")
-
-LISTS = Stage(
-    name="lists",
-    kind="lists",
-    make=_lists,
-    inputs=("tables", "features", "embeddings", "index", "lm", "hypernet", "ranker"),
-    settings=("lists", "candidates", "personalizer.lm", "seed"),
-    code=_CODE,
-)
-REPORT = Stage(
-    name="report",
-    kind="report",
-    make=_report,
-    inputs=("tables", "features", "embeddings", "index", "lm", "hypernet", "ranker"),
-    settings=("lists", "candidates", "personalizer.lm", "seed"),
-    code=(*_CODE, "recsys.evaluation", "recsys.report"),
-)
