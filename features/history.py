@@ -79,7 +79,7 @@ def write_moment(
 ) -> None:
     """Write the four views of a moment, one Parquet folder each.
 
-    Rows are written in the order of a seeded hash of their key: a re-run reads the same, and no
+    Partition and order of a row follow from hashes of its key: a re-run reads the same, and no
     reader can learn anything from the order.
     """
     views = {
@@ -88,9 +88,12 @@ def write_moment(
         "item_stats": item_stats(purchases, items, as_of),
         "transitions": transitions(purchases, as_of, settings.window, settings.neighbours),
     }
+    partitions = int(purchases.sparkSession.conf.get("spark.sql.shuffle.partitions") or 1)
     for name, view in views.items():
         keys = [key for key in ("user_id", "item_id", "neighbour_id") if key in view.columns]
-        view.orderBy(tie_break(*keys)).write.mode("overwrite").parquet(str(out / name))
+        # not orderBy: to find its ranges, it would compute the view twice
+        spread = view.repartition(partitions, *keys).sortWithinPartitions(tie_break(*keys))
+        spread.write.mode("overwrite").parquet(str(out / name))
 
 
 def _about(past: DataFrame, items: DataFrame) -> DataFrame:
