@@ -17,7 +17,8 @@ ROOT = Path(__file__).parent.parent.parent
 # what may stand at a module's top only inside `with extra(...)`
 HEAVY = {
     "bm25s", "faiss", "fastapi", "feast", "jinja2", "lightgbm", "matplotlib", "pandas", "peft",
-    "pyarrow", "pyspark", "safetensors", "sklearn", "tokenizers", "torch", "transformers", "uvicorn",
+    "pyarrow", "pyspark", "safetensors", "sklearn", "tokenizers", "torch", "transformers",
+    "uvicorn",
 }  # fmt: skip
 
 
