@@ -32,7 +32,7 @@ class Amazon2018(Reviews2014):
     def items(self, lines: DataFrame, header: str) -> DataFrame:  # noqa: ARG002
         """Read JSON."""
         row = F.col("row")
-        return lines.withColumn("row", columns.json_row(F.col("value"), _ITEM)).withColumns(
+        return columns.with_json_row(lines, "value", _ITEM).withColumns(
             {
                 "readable": row.isNotNull(),
                 "item": row["asin"],

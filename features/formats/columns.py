@@ -12,7 +12,7 @@ from features.formats.text import plain_path as to_plain_path
 with extra("features"):
     import pandas as pd
     from pyspark import cloudpickle
-    from pyspark.sql import Column
+    from pyspark.sql import Column, DataFrame
     from pyspark.sql import functions as F
     from pyspark.sql.pandas.functions import pandas_udf
 
@@ -55,14 +55,14 @@ def american_day_ms(value: Column) -> Column:
     return F.unix_date(iso.try_cast("date")).cast("double") * _DAY_MS
 
 
-def json_row(line: Column, fields: Iterable[str]) -> Column:
-    """Read a line as a struct of texts; null where it is not exactly one JSON object."""
+def with_json_row(lines: DataFrame, line: str, fields: Iterable[str]) -> DataFrame:
+    """Add `row`: the JSON of a line as a struct of texts, null where it is not one object."""
     # as a list of one: from_json alone would ignore what follows the first object
     schema = "array<struct<" + ", ".join(f"`{name}`: string" for name in fields) + ">>"
-    rows = F.from_json(
-        F.concat(F.lit("["), line, F.lit("]")), schema, {"allowSingleQuotes": "false"}
-    )
-    return F.when(F.size(rows) == 1, rows[0])
+    listed = F.concat(F.lit("["), F.col(line), F.lit("]"))
+    rows = F.from_json(listed, schema, {"allowSingleQuotes": "false"})
+    one = F.when(F.size("rows") == 1, F.col("rows")[0])
+    return lines.withColumn("rows", rows).withColumn("row", one).drop("rows")
 
 
 def json_texts(value: Column) -> Column:
