@@ -5,6 +5,7 @@
     ├── SettingsError        an unknown key or a bad value
     ├── ArtifactError        a torn, edited or missing artifact
     │   └── NoReleaseError   nothing was published yet, or nothing intact is left
+    ├── SampleError          the built-in shop can't be made as asked
     ├── StageError           a pipeline stage can't start
     └── HomeBusyError        another run is at work in this home
 
@@ -19,6 +20,7 @@ __all__ = [
     "HomeBusyError",
     "MissingExtraError",
     "NoReleaseError",
+    "SampleError",
     "SettingsError",
     "StageError",
     "TailorError",
@@ -31,7 +33,9 @@ class TailorError(Exception):
 
     def __init__(self, what: str, *, where: str = "", fix: str = "") -> None:
         self.what, self.where, self.fix = what, where, fix
-        super().__init__(": ".join(part for part in (where, what) if part) + (f" ({fix})" if fix else ""))
+        super().__init__(
+            ": ".join(part for part in (where, what) if part) + (f" ({fix})" if fix else "")
+        )
 
 
 class ConflictError(TailorError):
@@ -48,6 +52,10 @@ class ArtifactError(TailorError):
 
 class NoReleaseError(ArtifactError):
     """Nothing has been published, or nothing intact is left."""
+
+
+class SampleError(TailorError):
+    """The built-in shop can't be made as asked."""
 
 
 class StageError(TailorError):

@@ -144,7 +144,9 @@ def _fields(model: type[Any]) -> Iterator[tuple[str, Any, str, Any]]:
 
 
 def _is_branch(kind: Any) -> bool:
-    return isinstance(kind, type) and (dataclasses.is_dataclass(kind) or issubclass(kind, BaseModel))
+    return isinstance(kind, type) and (
+        dataclasses.is_dataclass(kind) or issubclass(kind, BaseModel)
+    )
 
 
 def known(model: type[Any] = Settings, prefix: str = "") -> dict[str, tuple[str, Any]]:
@@ -231,3 +233,8 @@ def show(settings: Settings) -> list[Value]:
         source = environment.get(key) or (str(path) if key in in_file else "default")
         values.append(Value(key, value, source, default, description))
     return values
+
+
+def dump(settings: Settings) -> dict[str, Any]:
+    """Every value under its dotted key, ready for JSON; secrets stay masked."""
+    return dict(_flatten(settings.model_dump(mode="json")))

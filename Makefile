@@ -1,0 +1,44 @@
+# Paths are relative on purpose: the clone may lie under a folder with spaces.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+TORCH := $(shell sed -n 's/^torch==/torch==/p' constraints.txt)
+
+.PHONY: help setup demo test check format docs clean
+
+help:  ## this list
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile
+
+# torch first and by its exact version: a bare `torch` brings gigabytes of CUDA packages
+$(VENV)/.ready: pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "tailor needs Python 3.11 or newer: make PYTHON=python3.11 …")'
+	@command -v java >/dev/null || { echo "tailor needs Java 17 or newer on the PATH (Spark runs on it)" >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check "$(TORCH)"
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable ".[all,dev]"
+	$(BIN)/tailor doctor >/dev/null
+	@touch $@
+
+setup: $(VENV)/.ready  ## make .venv with everything in it
+
+demo: $(VENV)/.ready  ## raw files to recommendations and a report, on the built-in shop
+	@$(BIN)/tailor demo
+
+test: $(VENV)/.ready  ## all tests
+	@$(BIN)/python -m pytest
+
+check: $(VENV)/.ready  ## lint, format, types, import arrows
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+format: $(VENV)/.ready  ## format and fix what can be fixed
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix .
+
+docs: $(VENV)/.ready  ## docs/reference.md from the code
+	@$(BIN)/python docs/reference.py
+
+clean:  ## remove .venv and all state
+	rm -rf $(VENV) .tailor

@@ -1,0 +1,106 @@
+"""Each shopper's purchase history at a moment: the statistics and the sequence."""
+
+from datetime import datetime
+from pathlib import Path
+
+from features.errors import extra
+from features.items import item_stats, price_levels
+from features.pairs import transitions
+from features.settings import HistorySettings
+from features.timeline import (
+    DAY,
+    before,
+    bought_within,
+    days_before,
+    exact_mean,
+    seconds,
+    stamped,
+    tie_break,
+)
+
+with extra("features"):
+    from pyspark.sql import Column, DataFrame, Window
+    from pyspark.sql import functions as F
+
+
+def user_purchase_stats(purchases: DataFrame, items: DataFrame, as_of: datetime) -> DataFrame:
+    """Tell of each shopper before `as_of`: how much, how varied, how often and how dear."""
+    past = before(purchases, as_of)
+    about = _about(past, items)
+    bought = past.join(about, "item_id", "left").withColumn(
+        "paid", F.coalesce("price", "list_price")
+    )
+    stats = bought.groupBy("user_id").agg(
+        F.count("*").alias("purchases"),
+        F.count_distinct("item_id").alias("distinct_items"),
+        F.count_distinct("leaf").alias("distinct_categories"),
+        F.count_distinct("brand").alias("distinct_brands"),
+        days_before(as_of, F.max(seconds())).alias("recency_days"),
+        days_before(as_of, F.min(seconds())).alias("tenure_days"),
+        _mean_gap().alias("mean_gap_days"),
+        exact_mean("paid").alias("mean_price"),
+        exact_mean("price_level").alias("price_level"),
+        *(bought_within(as_of, days).alias(f"purchases_{days}d") for days in (30, 90, 365)),
+    )
+    return stamped(stats, as_of)
+
+
+def user_history(purchases: DataFrame, as_of: datetime, recent: int) -> DataFrame:
+    """List each shopper's latest `recent` purchases, oldest to newest, with their hash.
+
+    A tie at the cut is broken by the seeded hash; the file's order only arranges what is kept.
+    """
+    latest = Window.partitionBy("user_id").orderBy(
+        F.desc("event_timestamp"), tie_break("item_id"), "sequence"
+    )
+    kept = (
+        before(purchases, as_of)
+        .withColumn("back", F.row_number().over(latest))
+        .filter(F.col("back") <= recent)
+    )
+    entry = F.struct(seconds().alias("time"), "sequence", "item_id")
+    histories = kept.groupBy("user_id").agg(F.array_sort(F.collect_list(entry)).alias("entries"))
+    told = histories.select(
+        "user_id",
+        F.col("entries.item_id").alias("item_ids"),
+        F.col("entries.time").alias("item_times"),
+    )
+    content = F.to_json(F.struct("item_ids", "item_times"))
+    return stamped(told.withColumn("history_hash", F.sha2(content, 256)), as_of)
+
+
+def write_moment(
+    purchases: DataFrame,
+    items: DataFrame,
+    as_of: datetime,
+    *,
+    settings: HistorySettings,
+    out: Path,
+) -> None:
+    """Write the four views of a moment, one Parquet folder each.
+
+    Rows are written in the order of a seeded hash of their key: a re-run reads the same, and no
+    reader can learn anything from the order.
+    """
+    views = {
+        "user_purchase_stats": user_purchase_stats(purchases, items, as_of),
+        "user_history": user_history(purchases, as_of, settings.recent_items),
+        "item_stats": item_stats(purchases, items, as_of),
+        "transitions": transitions(purchases, as_of, settings.window, settings.neighbours),
+    }
+    for name, view in views.items():
+        keys = [key for key in ("user_id", "item_id", "neighbour_id") if key in view.columns]
+        view.orderBy(tie_break(*keys)).write.mode("overwrite").parquet(str(out / name))
+
+
+def _about(past: DataFrame, items: DataFrame) -> DataFrame:
+    """Tell of each item its leaf (the whole path: names repeat across trees), brand and prices."""
+    leaf = F.when(F.size("categories") > 0, F.to_json("categories"))
+    known = items.select("item_id", leaf.alias("leaf"), "brand", F.col("price").alias("list_price"))
+    return known.join(price_levels(past, items).select("item_id", "price_level"), "item_id", "left")
+
+
+def _mean_gap() -> Column:
+    """Average the days between consecutive purchases; unknown after the first."""
+    span = (F.max(seconds()) - F.min(seconds())) / F.lit(float(DAY))
+    return F.when(F.count("*") > 1, span / (F.count("*") - 1))

@@ -1,0 +1,30 @@
+"""What features are about: a shopper, an item."""
+
+from features.errors import extra
+
+with extra("features"):
+    from feast import Entity
+    from feast.value_type import ValueType
+
+OWNER = "recommendations"
+
+
+def user() -> Entity:
+    """Build the shopper entity."""
+    return _entity("user", "a shopper, by the opaque id of the source")
+
+
+def item() -> Entity:
+    """Build the item entity."""
+    return _entity("item", "a product, by the opaque id of the source")
+
+
+def _entity(name: str, description: str) -> Entity:
+    return Entity(
+        name=name,
+        join_keys=[f"{name}_id"],
+        value_type=ValueType.STRING,
+        description=description,
+        owner=OWNER,
+        tags={"product": "tailor"},
+    )

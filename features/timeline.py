@@ -1,0 +1,62 @@
+"""What "before a moment" means: the one place that cuts purchases by time and breaks ties.
+
+Features at `as_of` see purchases strictly before it. Where two purchases can't be told apart by
+time, a hash of the item with a fixed seed decides, never an id, a row number or the file's order.
+"""
+
+from datetime import UTC, datetime
+
+from features.errors import QualityError, extra
+
+with extra("features"):
+    from pyspark.sql import Column, DataFrame
+    from pyspark.sql import functions as F
+
+SEED = 20_140_718
+DAY = 86_400
+
+
+def utc(moment: datetime) -> datetime:
+    """Put the moment in UTC; refuse a naive one, because nobody can know what it means."""
+    if moment.tzinfo is None:
+        raise QualityError(
+            "the moment has no time zone", where=str(moment), fix="pass an aware datetime, in UTC"
+        )
+    return moment.astimezone(UTC)
+
+
+def before(purchases: DataFrame, as_of: datetime) -> DataFrame:
+    """Keep the purchases that are known at `as_of`: the strictly earlier ones."""
+    return purchases.filter(F.col("event_timestamp") < F.lit(utc(as_of)))
+
+
+def seconds(column: str = "event_timestamp") -> Column:
+    """Read a timestamp column as whole epoch seconds."""
+    return F.unix_seconds(F.col(column))
+
+
+def days_before(as_of: datetime, moment: Column) -> Column:
+    """Count the days from `moment` (epoch seconds) to `as_of`, with fraction."""
+    return (F.lit(int(utc(as_of).timestamp())) - moment) / F.lit(float(DAY))
+
+
+def bought_within(as_of: datetime, days: int) -> Column:
+    """Count the rows of a group that lie in the last `days` days before `as_of`."""
+    return F.count_if(seconds() >= F.lit(int(utc(as_of).timestamp()) - days * DAY))
+
+
+def exact_mean(column: str) -> Column:
+    """Average the known values, summed as decimals: the same whatever order Spark adds in."""
+    total = F.sum(F.col(column).try_cast("decimal(24,9)"))
+    return total.cast("double") / F.count(F.col(column).try_cast("decimal(24,9)"))
+
+
+def tie_break(*columns: str) -> Column:
+    """Order by nothing that carries information, yet the same in every run."""
+    return F.xxhash64(*(F.col(name) for name in columns), F.lit(SEED))
+
+
+def stamped(view: DataFrame, as_of: datetime) -> DataFrame:
+    """Add the two timestamps that Feast joins on."""
+    moment = F.lit(utc(as_of))
+    return view.withColumn("event_timestamp", moment).withColumn("created_timestamp", moment)

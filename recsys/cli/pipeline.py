@@ -1,0 +1,124 @@
+"""`tailor ingest`, `tailor run`, `tailor demo`."""
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from recsys import environment
+from recsys.cli.output import as_json, out, table
+from recsys.cli.progress import Display
+from recsys.errors import SettingsError
+from recsys.settings import Settings
+
+
+def register(commands: Any) -> None:
+    """Add the commands."""
+    ingest = commands.add_parser("ingest", help="read raw files into the canonical tables")
+    _raw(ingest, required=True)
+    ingest.add_argument("--json", action="store_true", help="print the counts as JSON")
+    ingest.set_defaults(run=_ingest)
+
+    run = commands.add_parser("run", help="all stages: from raw files to a published release")
+    _raw(run, required=False)
+    run.add_argument("--from", dest="start", metavar="STAGE", help="go on from this stage")
+    run.add_argument("--until", metavar="STAGE", help="stop after this stage")
+    run.add_argument(
+        "--force", action="store_true", help="make stages again though they still hold"
+    )
+    run.add_argument("--json", action="store_true", help="print what was done as JSON")
+    run.set_defaults(run=_run)
+
+    demo = commands.add_parser("demo", help="the whole way on the built-in shop")
+    demo.set_defaults(run=_demo)
+
+
+def _raw(command: argparse.ArgumentParser, *, required: bool) -> None:
+    for name, what in (("reviews", "purchases"), ("items", "products")):
+        command.add_argument(
+            f"--{name}",
+            nargs="+",
+            action="extend",
+            type=Path,
+            metavar="FILE",
+            required=required,
+            help=f"raw files of {what}, gz or plain",
+        )
+    command.add_argument(
+        "--format",
+        default="auto",
+        choices=("auto", "amazon-2014", "amazon-2018", "amazon-2023", "csv"),
+        help="layout of the files (default: told from their content)",
+    )
+
+
+def _ingest(args: argparse.Namespace, settings: Settings) -> int:
+    from recsys.pipeline.run import run
+    from recsys.pipeline.stage import RawFiles
+
+    environment.check()
+    raw = RawFiles(tuple(args.reviews), tuple(args.items), args.format)
+    with Display() as display:
+        result = run(settings, raw=raw, until="ingest", observer=display)
+    tables = result.artifacts["tables"]
+    counts = tables.manifest.metrics
+    if args.json:
+        as_json({**counts, "tables": str(tables.path)})
+        return 0
+    table("Ingested", ("count", "value"), _flat(counts))
+    out().print(f"tables: {out().escape(str(tables.path))}")
+    return 0
+
+
+def _flat(counts: dict[str, Any]) -> list[tuple[str, Any]]:
+    rows: list[tuple[str, Any]] = []
+    for key, value in counts.items():
+        label = key.replace("_", " ")
+        if isinstance(value, dict):
+            rows += [(f"{label}: {name}", inner) for name, inner in _flat(value)]
+        else:
+            rows.append((label, f"{value:,}" if isinstance(value, int) else value))
+    return rows
+
+
+def _run(args: argparse.Namespace, settings: Settings) -> int:
+    from recsys.pipeline.run import NAMES, PUBLISH, run
+    from recsys.pipeline.stage import RawFiles
+
+    environment.check()
+    if bool(args.reviews) != bool(args.items):
+        raise SettingsError("give --reviews and --items together", where="tailor run")
+    raw = RawFiles(tuple(args.reviews), tuple(args.items), args.format) if args.reviews else None
+    with Display() as display:
+        result = run(
+            settings,
+            raw=raw,
+            start=args.start or NAMES[0],
+            until=args.until or PUBLISH,
+            force=args.force,
+            observer=display,
+        )
+    if args.json:
+        as_json(
+            {
+                "release": result.release,
+                "seconds": result.seconds,
+                "skipped": result.skipped,
+                "artifacts": {kind: str(one.path) for kind, one in result.artifacts.items()},
+            }
+        )
+    else:
+        from recsys.cli.summary import show_run
+
+        show_run(settings, result)
+    return 0
+
+
+def _demo(_args: argparse.Namespace, settings: Settings) -> int:
+    from recsys.cli.summary import show_demo
+    from recsys.pipeline.demo import run_demo
+
+    environment.check()
+    with Display() as display:
+        result = run_demo(settings, display)
+    show_demo(settings, result)
+    return 0

@@ -1,0 +1,93 @@
+"""Publish: everything a release needs is in place before one pointer moves.
+
+A kill at any step leaves the live release as it was: the lists of an unfinished release carry its
+id, and readers ask only for those of the release the pointer names.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from sqlalchemy import Engine
+
+from recsys.artifacts import Release, Releases
+from recsys.errors import extra
+from recsys.pipeline.stage import Context
+from recsys.results import writer
+from recsys.results.writer import Entry, ShopperList
+
+with extra("recsys"):
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+with extra("features"):
+    from features.store import FeatureRepo
+
+STAGE = "publish"
+LISTS = "lists.parquet"
+DEFAULT = "default.json"  # the list of whoever has none
+
+
+def publish(context: Context, engine: Engine) -> tuple[str, bool]:
+    """Make the artifacts at hand the live release; returns its id and whether it is new."""
+    releases = Releases(context.store)
+    lineage = {kind: artifact.version for kind, artifact in context.inputs.items()}
+    known = releases.with_lineage(lineage)
+    if known is not None and releases.was_live(known):
+        # live already, or rolled back on purpose: a run over the same inputs does not undo that
+        return known, False
+    # a release that was written but never swapped in comes from a killed publish: finish it
+    release = releases.read(known) if known else _draft(context, releases, lineage)
+    _write_results(context, engine, releases, release)
+    _serve_online(context, release)
+    releases.write(release)
+    context.observer.event(STAGE, "release written")
+    releases.swap(release.id)
+    context.observer.event(STAGE, "pointer swapped")
+    writer.record_release(engine, release.id, status="published", lineage=lineage)
+    return release.id, True
+
+
+def _draft(context: Context, releases: Releases, lineage: dict[str, str]) -> Release:
+    return releases.draft(
+        lineage,
+        data_cut=context.inputs["features"].manifest.data_cut,
+        headline=dict(context.inputs["report"].manifest.metrics["headline"]),
+    )
+
+
+def _write_results(context: Context, engine: Engine, releases: Releases, release: Release) -> None:
+    writer.forget_unfinished(engine, finished=[*releases.ids(), release.id])
+    writer.record_release(engine, release.id, status="publishing", lineage=release.lineage)
+    writer.write_lists(engine, release.id, shopper_lists(context.path("lists")))
+    writer.record_report(engine, release.id, headline=release.headline)
+    context.observer.event(STAGE, "lists in the results database")
+
+
+def shopper_lists(folder: Path) -> Iterator[ShopperList]:
+    """Stream the lists of an artifact."""
+    for batch in pq.ParquetFile(folder / LISTS).iter_batches(batch_size=2_000):
+        for row in batch.to_pylist():
+            places = zip(row["item_ids"], row["scores"], row["reasons"], strict=True)
+            entries = tuple(Entry(item, score, reason) for item, score, reason in places)
+            yield ShopperList(row["user_id"], entries, row["rung"], row["why"])
+
+
+def _serve_online(context: Context, release: Release) -> None:
+    """Put the lists into the feature store, each under the id of its release."""
+    settings = context.settings.features.store
+    repo = FeatureRepo(context.store.home / "feast", settings)
+    lists = pq.read_table(context.path("lists") / LISTS)
+    count = lists.num_rows
+    moment = lists["event_timestamp"]
+    repo.write_recommendations(
+        pa.table(
+            {
+                "user_id": lists["user_id"],
+                "event_timestamp": moment,
+                "item_ids": lists["item_ids"],
+                "scores": lists["scores"],
+                "release": pa.array([release.id] * count, pa.string()),
+            }
+        )
+    )
+    context.observer.event(STAGE, "lists online")

@@ -1,0 +1,150 @@
+"""`tailor run`: every stage in order, each skipped while what it made still holds."""
+
+import hashlib
+import json
+import time
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import Engine
+
+from recsys.artifacts import Artifact, ArtifactStore, Manifest
+from recsys.errors import ArtifactError, StageError
+from recsys.pipeline.lock import exclusive
+from recsys.pipeline.observer import Observer, Silent
+from recsys.pipeline.publish import publish
+from recsys.pipeline.stage import Context, RawFiles, Stage, code_digest
+from recsys.pipeline.stages import STAGES
+from recsys.results import database, writer
+from recsys.settings import Settings, dump
+
+PUBLISH = "publish"
+NAMES = (*(stage.name for stage in STAGES), PUBLISH)
+
+
+@dataclass
+class RunResult:
+    """What a run did."""
+
+    release: str = ""
+    seconds: dict[str, float] = field(default_factory=dict)
+    skipped: list[str] = field(default_factory=list)
+    artifacts: dict[str, Artifact] = field(default_factory=dict)
+
+
+def run(
+    settings: Settings,
+    *,
+    raw: RawFiles | None = None,
+    start: str = NAMES[0],
+    until: str = PUBLISH,
+    force: bool = False,
+    observer: Observer | None = None,
+) -> RunResult:
+    """Run the stages from `start` to `until`; stages before `start` are taken as they stand."""
+    first, last = _position(start), _position(until)
+    store = ArtifactStore(settings.home)
+    context = Context(settings, store, observer or Silent(), raw)
+    result = RunResult(artifacts=context.inputs)
+    with exclusive(store.home):
+        engine = database.of(settings)
+        database.upgrade(engine)
+        run_id = writer.start_run(engine, settings_digest=_digest(dump(settings)))
+        try:
+            for position, stage in enumerate(STAGES[: last + 1]):
+                _bring(context, result, stage, as_it_stands=position < first, force=force)
+            if until == PUBLISH:
+                result.release = _publish(context, result, engine)
+        except BaseException as error:
+            facts = {**_facts(result), "error": str(error) or type(error).__name__}
+            writer.finish_run(engine, run_id, status="failed", stages=facts)
+            raise
+        writer.finish_run(engine, run_id, status="succeeded", stages=_facts(result))
+    return result
+
+
+def _position(name: str) -> int:
+    if name not in NAMES:
+        raise StageError(f"no stage {name!r}", where="tailor run", fix=f"one of {', '.join(NAMES)}")
+    return NAMES.index(name)
+
+
+def _bring(
+    context: Context, result: RunResult, stage: Stage, *, as_it_stands: bool, force: bool
+) -> None:
+    """Have the stage's artifact at hand: as it stands, unchanged, or made now."""
+    observer, began = context.observer, time.monotonic()
+    observer.event(stage.name, "start")
+    if as_it_stands or (not stage.inputs and context.raw is None):
+        context.inputs[stage.kind] = _standing(context, stage)
+        observer.event(stage.name, "kept")
+        result.skipped.append(stage.name)
+        return
+    version = stage.version(context)
+    artifact = None if force else _intact(context, stage, version)
+    if artifact is None:
+        artifact = _make(context, stage, version)
+        observer.event(stage.name, "done", artifact.manifest.metrics.get("summary", ""))
+    else:
+        context.store.point(stage.kind, version)
+        observer.event(stage.name, "skip")
+        result.skipped.append(stage.name)
+    context.inputs[stage.kind] = artifact
+    result.seconds[stage.name] = round(time.monotonic() - began, 2)
+
+
+def _standing(context: Context, stage: Stage) -> Artifact:
+    version = context.store.current(stage.kind)
+    if version is None:
+        raise StageError(
+            f"stage {stage.name!r} has not run yet",
+            where=str(context.store.home),
+            fix="run `tailor run --reviews FILE… --items FILE…` once",
+        )
+    return context.store.open(stage.kind, version)
+
+
+def _intact(context: Context, stage: Stage, version: str) -> Artifact | None:
+    try:
+        artifact = context.store.open(stage.kind, version)
+    except ArtifactError:  # never made, or damaged: make it again
+        return None
+    return artifact if stage.holds(context, artifact) else None
+
+
+def _make(context: Context, stage: Stage, version: str) -> Artifact:
+    manifest = Manifest(
+        kind=stage.kind,
+        version=version,
+        created_at=datetime.now(UTC).isoformat(),
+        code=code_digest(*stage.code, stage.make.__module__),
+        inputs={kind: context.inputs[kind].version for kind in stage.inputs},
+        parameters=stage.parameters(context),
+    )
+    with context.store.create(
+        manifest, before_rename=lambda: context.observer.event(stage.name, "written")
+    ) as draft:
+        stage.make(context, draft)
+    return context.store.open(stage.kind, version)
+
+
+def _publish(context: Context, result: RunResult, engine: Engine) -> str:
+    began = time.monotonic()
+    context.observer.event(PUBLISH, "start")
+    release, fresh = publish(context, engine)
+    if fresh:
+        context.observer.event(PUBLISH, "done", release)
+    else:
+        context.observer.event(PUBLISH, "skip", release)
+        result.skipped.append(PUBLISH)
+    result.seconds[PUBLISH] = round(time.monotonic() - began, 2)
+    return release
+
+
+def _digest(value: Any) -> str:
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def _facts(result: RunResult) -> dict[str, Any]:
+    return {"seconds": result.seconds, "skipped": result.skipped}

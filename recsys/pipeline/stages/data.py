@@ -1,0 +1,162 @@
+"""From raw files to features and embeddings, offline and online."""
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from recsys.artifacts import Artifact
+from recsys.artifacts.files import write_atomically
+from recsys.artifacts.store import Draft
+from recsys.errors import StageError, extra
+from recsys.pipeline.moments import NAMES, RunMoments
+from recsys.pipeline.stage import Context, Stage
+from recsys.tables import read_table
+
+with extra("features"):
+    from features import embeddings, history, moments
+    from features.ingest import ingest
+    from features.repo.views import user_views
+    from features.store import FeatureRepo
+
+with extra("llm"):
+    from personalizer.cache import CachedEncoder
+    from personalizer.encoder import TextEncoder
+
+
+def _ingest(context: Context, draft: Draft) -> None:
+    if context.raw is None:
+        raise StageError("no raw files", where="ingest", fix="give --reviews and --items")
+    report = ingest(
+        context.spark,
+        context.raw.reviews,
+        context.raw.items,
+        draft.path,
+        quarantine_out=context.store.home / "quarantine" / draft.manifest.version,
+        format=context.raw.format,
+        max_bad_share=context.settings.features.ingest.max_bad_share,
+        now=datetime.now(UTC),
+        progress=context.progress("ingest"),
+    )
+    draft.describe(metrics=report.as_dict())
+
+
+def _features(context: Context, draft: Draft) -> None:
+    spark, cuts = context.spark, context.settings.cuts
+    purchases = spark.read.parquet(str(context.path("tables") / "purchases"))
+    items = spark.read.parquet(str(context.path("tables") / "items"))
+    chosen = moments.choose(
+        purchases, holdout_share=cuts.holdout_share, label_share=cuts.label_share
+    )
+    run_moments = RunMoments(chosen.train, chosen.eval, chosen.serve)
+    for done, name in enumerate(NAMES, start=1):
+        history.write_moment(
+            spark,
+            purchases,
+            items,
+            getattr(run_moments, name),
+            context.settings.features.history,
+            draft.path / name,
+        )
+        context.observer.progress("features", done, len(NAMES))
+    run_moments.write(draft.path)
+    draft.describe(
+        metrics={name: str(getattr(run_moments, name)) for name in NAMES},
+        data_cut=run_moments.serve.isoformat(),
+    )
+
+
+def _embeddings(context: Context, draft: Draft) -> None:
+    settings = context.settings
+    encoder = CachedEncoder(
+        TextEncoder(settings.personalizer.encoder),
+        context.store.home / "cache" / "embeddings.sqlite",
+    )
+    run_moments = RunMoments.read(context.path("features"))
+    vectors = embeddings.embed_items(
+        read_table(context.path("tables") / "items", ["item_id", "title", "categories"]),
+        encoder.encode,
+        encoder.version,
+        seed=settings.seed,
+        as_of=run_moments.serve,
+        out=draft.path,
+        progress=context.progress("embeddings"),
+    )
+    for name in NAMES:
+        embeddings.write_user_embeddings(
+            read_table(context.path("features") / name / "user_history"),
+            draft.path,
+            half_life=settings.features.embedding.half_life_purchases,
+            as_of=getattr(run_moments, name),
+            out=draft.path / name / "user_embedding",
+        )
+    draft.describe(metrics={"items": len(vectors), "encoder": encoder.version})
+
+
+# what the online store was last filled from; without it, or with another, it is filled again
+MARK = "filled-from"
+
+
+def _store(context: Context, draft: Draft) -> None:
+    offline = _offline(context)
+    repo = FeatureRepo(context.store.home / "feast", context.settings.features.store)
+    mark = repo.home / MARK
+    mark.unlink(missing_ok=True)
+    repo.apply(offline)
+    moment = RunMoments.read(context.path("features")).serve
+    day = timedelta(days=1)
+    views = [*(view for view in user_views() if (offline / view).exists()), "item_stats", "item_embedding"]
+    repo.materialize(moment - day, moment + day, views, progress=context.progress("store"))
+    (draft.path / "views.txt").write_text("\n".join(views) + "\n", encoding="utf-8")
+    write_atomically(mark, draft.manifest.version)
+    draft.describe(metrics={"views": len(views), "as_of": str(moment)})
+
+
+def _offline(context: Context) -> Path:
+    """One folder of views for Feast, by links that move with the artifacts at hand."""
+    offline = context.store.home / "feast" / "offline"
+    offline.mkdir(parents=True, exist_ok=True)
+    sources = [context.path("features") / "serve", context.path("embeddings") / "serve"]
+    folders = [view for source in sources for view in source.iterdir() if view.is_dir()]
+    for view in [*folders, context.path("embeddings") / "item_embedding"]:
+        link = offline / view.name
+        link.unlink(missing_ok=True)
+        link.symlink_to(view)
+    return offline
+
+
+def _still_filled(context: Context, artifact: Artifact) -> bool:
+    mark = context.store.home / "feast" / MARK
+    return mark.exists() and mark.read_text(encoding="utf-8") == artifact.version
+
+
+INGEST = Stage(
+    name="ingest",
+    kind="tables",
+    make=_ingest,
+    settings=("features.ingest",),
+    code=("features",),
+)
+FEATURES = Stage(
+    name="features",
+    kind="features",
+    make=_features,
+    inputs=("tables",),
+    settings=("features.history", "cuts"),
+    code=("features",),
+)
+EMBEDDINGS = Stage(
+    name="embeddings",
+    kind="embeddings",
+    make=_embeddings,
+    inputs=("tables", "features"),
+    settings=("features.embedding", "personalizer.encoder", "seed"),
+    code=("features", "personalizer.encoder"),
+)
+STORE = Stage(
+    name="store",
+    kind="store",
+    make=_store,
+    inputs=("features", "embeddings"),
+    settings=("features.store",),
+    code=("features",),
+    holds=_still_filled,
+)

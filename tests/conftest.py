@@ -1,0 +1,57 @@
+"""What all tests share: one Spark session and one home per run, and who may be missing."""
+
+import os
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+os.environ.setdefault("HF_HUB_OFFLINE", "1")  # tests fetch nothing
+os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+
+SERVERS = {"postgres": ("PostgreSQL", 5432), "redis": ("Redis", 6379)}
+
+
+def _answers(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.settimeout(1)
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Skip what needs a server that does not answer; in CI that is a failure."""
+    for mark, (name, port) in SERVERS.items():
+        marked = [item for item in items if item.get_closest_marker(mark)]
+        if not marked or _answers(port):
+            continue
+        reason = f"{name} does not answer on 127.0.0.1:{port}"
+        if os.environ.get("TAILOR_TESTS_REQUIRE_SERVERS"):
+            raise pytest.UsageError(f"{reason}, and TAILOR_TESTS_REQUIRE_SERVERS is set")
+        for item in marked:
+            item.add_marker(pytest.mark.skip(reason=reason))
+
+
+@pytest.fixture(autouse=True)
+def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A test starts from the defaults: no TAILOR_* variable, no tailor.toml, a home of its own."""
+    for name in list(os.environ):
+        if name.startswith("TAILOR_"):
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("TAILOR_HOME", str(tmp_path / "home"))
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture(scope="session")
+def spark() -> Iterator["SparkSession"]:
+    """The one Spark session of the run."""
+    from features.settings import SparkSettings
+    from features.spark import session
+
+    made = session(SparkSettings(master="local[2]", driver_memory="2g", shuffle_partitions=2))
+    yield made
+    made.stop()

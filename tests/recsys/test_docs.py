@@ -1,0 +1,34 @@
+"""What is not documented fails here."""
+
+import runpy
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent.parent
+
+
+@pytest.fixture(scope="module")
+def made() -> str:
+    return str(runpy.run_path(str(ROOT / "docs" / "reference.py"))["reference"]())
+
+
+def test_the_reference_is_what_the_code_says(made: str) -> None:
+    written = (ROOT / "docs" / "reference.md").read_text(encoding="utf-8")
+    assert written == made, "run `make docs`"
+
+
+def test_every_option_has_a_meaning(made: str) -> None:
+    assert "| None |" not in made
+    assert "|  |" not in made
+
+
+def test_every_extra_is_in_the_reference(made: str) -> None:
+    for extra in ("features", "recsys", "llm", "airflow", "serve", "report", "gpu", "all", "dev"):
+        assert f"\n| `{extra}` |" in made
+
+
+def test_the_make_targets_are_told_in_the_contributing_guide() -> None:
+    guide = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    targets = ("setup", "check", "test", "format", "docs")
+    assert [name for name in targets if f"make {name}" not in guide] == []
