@@ -36,7 +36,7 @@ class Reviews2014(RecordFormat):
 class Amazon2014(Reviews2014):
     """Reviews as JSON lines, items as lines of Python dicts with single quotes."""
 
-    name = "amazon_2014"
+    name = "amazon-2014"
     about = "JSON reviews with reviewerID, asin, overall; items as Python dicts with categories"
 
     def table_of(self, keys: frozenset[str]) -> Table | None:

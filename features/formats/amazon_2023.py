@@ -17,7 +17,7 @@ _IN_ITEMS = frozenset({"title", "main_category", "categories", "price", "store"}
 class Amazon2023(RecordFormat):
     """Reviews and items as JSON lines; variants of a product share its parent's id."""
 
-    name = "amazon_2023"
+    name = "amazon-2023"
     about = "JSON reviews with user_id, parent_asin, timestamp; JSON items with parent_asin, store"
 
     def table_of(self, keys: frozenset[str]) -> Table | None:

@@ -24,6 +24,7 @@ _AMOUNT = r"((?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?)"
 _PRICE = rf"^(?:from\s+)?\$?\s*{_AMOUNT}(?:\s*-\s*\$?\s*{_AMOUNT})?$"
 _AMERICAN_DATE = r"^(\d{1,2}) (\d{1,2}), ?(\d{4})$"
 _DAY_MS = 86_400_000
+_DEAREST = 1e9
 
 
 def number(value: Column) -> Column:
@@ -42,11 +43,8 @@ def price(value: Column) -> Column:
     """Read a price: 7.04, "$7.04", the low end of "$5.00 - $9.00"; null for anything else."""
     # the low end is what the shop advertises, and a middle is a price nobody paid
     amount = F.regexp_extract(F.trim(value), _PRICE, 1)
-    plain_number = number(value)
-    return F.coalesce(
-        F.when((plain_number >= 0) & (plain_number < 1e9), plain_number),
-        F.regexp_replace(amount, ",", "").try_cast("double"),
-    )
+    found = F.coalesce(number(value), number(F.regexp_replace(amount, ",", "")))
+    return F.when(found.between(0, _DEAREST), found)
 
 
 def american_day_ms(value: Column) -> Column:
