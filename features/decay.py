@@ -47,7 +47,10 @@ def prefix_vectors(
     for first, last in _chunks(indptr):
         part = slice(indptr[first], indptr[last])
         bounds = indptr[first : last + 1] - indptr[first]
-        _advance(before[part], bounds, items[part], times[part], item_vectors, half_life)
+        _advance(
+            before[part], bounds, items[part], times[part],
+            item_vectors=item_vectors, half_life=half_life,
+        )  # fmt: skip
     return normalised(before)
 
 
@@ -56,6 +59,7 @@ def _advance(
     indptr: Integers,
     items: Integers,
     times: Integers,
+    *,
     item_vectors: Floats,
     half_life: float,
 ) -> None:

@@ -4,7 +4,7 @@ from datetime import datetime
 from pathlib import Path
 
 from features.errors import extra
-from features.items import item_stats, price_levels
+from features.items import bought_items, item_stats
 from features.pairs import transitions
 from features.settings import HistorySettings
 from features.timeline import (
@@ -95,9 +95,9 @@ def write_moment(
 
 def _about(past: DataFrame, items: DataFrame) -> DataFrame:
     """Tell of each item its leaf (the whole path: names repeat across trees), brand and prices."""
-    leaf = F.when(F.size("categories") > 0, F.to_json("categories"))
-    known = items.select("item_id", leaf.alias("leaf"), "brand", F.col("price").alias("list_price"))
-    return known.join(price_levels(past, items).select("item_id", "price_level"), "item_id", "left")
+    leaf = F.when(F.size("categories") > 0, F.to_json("categories")).alias("leaf")
+    list_price = F.when(F.col("priced"), F.col("price")).alias("list_price")
+    return bought_items(past, items).select("item_id", leaf, "brand", list_price, "price_level")
 
 
 def _mean_gap() -> Column:

@@ -21,20 +21,24 @@ def item_stats(purchases: DataFrame, items: DataFrame, as_of: datetime) -> DataF
         exact_mean("rating").alias("mean_rating"),
         days_before(as_of, F.min(seconds())).alias("age_days"),
     )
-    levels = price_levels(past, items).select("item_id", "price_level")
+    levels = bought_items(past, items).select("item_id", "price_level")
     return stamped(sold.join(levels, "item_id", "left"), as_of)
 
 
-def price_levels(past: DataFrame, items: DataFrame) -> DataFrame:
-    """Place the price of each item bought before within its leaf category, 0..1.
+def bought_items(past: DataFrame, items: DataFrame) -> DataFrame:
+    """Keep the items bought before, and place each price within its leaf category, 0..1.
 
-    The level is the mid-rank: the share of cheaper peers plus half the share of equally dear ones,
-    so that an item alone in its category stands in the middle. Items that nobody has bought yet
-    are no peers: at the moment in question they may not have existed.
+    The price level is the mid-rank: the share of cheaper peers plus half the share of equally dear
+    ones, so that an item alone in its category stands in the middle. Items that nobody has bought
+    yet are no peers: at the moment in question they may not have existed.
     """
-    priced = items.filter(F.col("price") > 0).join(past.select("item_id").distinct(), "item_id")
-    leaf = Window.partitionBy("categories")
-    by_price = leaf.orderBy("price")
-    cheaper = (F.rank().over(by_price) - 1) / F.count("*").over(leaf)
+    priced = F.coalesce(F.col("price") > 0, F.lit(False))
+    peers = Window.partitionBy("categories", "priced")
+    by_price = peers.orderBy("price")
+    cheaper = (F.rank().over(by_price) - 1) / F.count("*").over(peers)
     level = (cheaper + F.cume_dist().over(by_price)) / 2
-    return priced.withColumn("price_level", level)
+    return (
+        items.join(past.select("item_id").distinct(), "item_id", "left_semi")
+        .withColumn("priced", priced)
+        .withColumn("price_level", F.when(F.col("priced"), level))
+    )

@@ -7,7 +7,7 @@ from typing import Any, Self
 
 from recsys.artifacts import Artifact, ArtifactStore, Release, Releases
 from recsys.errors import extra
-from recsys.pipeline.publish import DEFAULT, LISTS
+from recsys.pipeline.publish import DEFAULT, LISTS, from_row
 from recsys.results import database, writer
 from recsys.results.errors import ResultsError
 from recsys.results.writer import Entry, ShopperList
@@ -52,7 +52,7 @@ class Published:
     def _in_file(self, user_id: str) -> ShopperList | None:
         path = self.artifacts["lists"].path / LISTS
         rows = pq.read_table(path, filters=[("user_id", "==", user_id)]).to_pylist()
-        return writer.from_row(rows[0]) if rows else None
+        return from_row(rows[0]) if rows else None
 
     def _popular(self, user_id: str) -> ShopperList:
         return ShopperList(user_id, self._default, rung="popular", why="unknown shopper")

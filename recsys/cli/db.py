@@ -3,7 +3,7 @@
 import argparse
 from typing import Any
 
-from recsys.cli.output import out
+from recsys.cli.output import errors, out
 from recsys.settings import Settings
 
 
@@ -27,6 +27,12 @@ def _upgrade(_args: argparse.Namespace, settings: Settings) -> int:
 def _check(_args: argparse.Namespace, settings: Settings) -> int:
     from recsys.results import database
 
-    database.check(database.of(settings))
-    out().print("the results database is as this version expects it")
-    return 0
+    differences = database.check(database.of(settings))
+    for difference in differences:
+        errors().print(errors().escape(difference))
+    out().print(
+        f"{len(differences)} differences; `tailor db upgrade` brings the tables to this version"
+        if differences
+        else "the results database is as this version expects it"
+    )
+    return 1 if differences else 0

@@ -6,13 +6,14 @@ id, and readers ask only for those of the release the pointer names.
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import Engine
 
 from recsys.artifacts import Release, Releases
 from recsys.errors import extra
 from recsys.pipeline.stage import Context
-from recsys.results import writer
+from recsys.results import records, writer
 from recsys.results.writer import Entry, ShopperList
 
 with extra("recsys"):
@@ -43,7 +44,7 @@ def publish(context: Context, engine: Engine) -> tuple[str, bool]:
     context.observer.event(STAGE, "release written")
     releases.swap(release.id)
     context.observer.event(STAGE, "pointer swapped")
-    writer.record_release(engine, release.id, status="published", lineage=lineage)
+    records.record_release(engine, release.id, status=records.PUBLISHED, lineage=lineage)
     return release.id, True
 
 
@@ -56,20 +57,24 @@ def _draft(context: Context, releases: Releases, lineage: dict[str, str]) -> Rel
 
 
 def _write_results(context: Context, engine: Engine, releases: Releases, release: Release) -> None:
-    writer.forget_unfinished(engine, finished=[*releases.ids(), release.id])
-    writer.record_release(engine, release.id, status="publishing", lineage=release.lineage)
+    records.forget_unfinished(engine, finished=[*releases.ids(), release.id])
+    records.record_release(engine, release.id, status=records.PUBLISHING, lineage=release.lineage)
     writer.write_lists(engine, release.id, shopper_lists(context.path("lists")))
-    writer.record_report(engine, release.id, headline=release.headline)
+    records.record_report(engine, release.id, headline=release.headline)
     context.observer.event(STAGE, "lists in the results database")
 
 
 def shopper_lists(folder: Path) -> Iterator[ShopperList]:
     """Stream the lists of an artifact."""
     for batch in pq.ParquetFile(folder / LISTS).iter_batches(batch_size=2_000):
-        for row in batch.to_pylist():
-            places = zip(row["item_ids"], row["scores"], row["reasons"], strict=True)
-            entries = tuple(Entry(item, score, reason) for item, score, reason in places)
-            yield ShopperList(row["user_id"], entries, row["rung"], row["why"])
+        yield from map(from_row, batch.to_pylist())
+
+
+def from_row(row: dict[str, Any]) -> ShopperList:
+    """One row of an artifact as a list."""
+    places = zip(row["item_ids"], row["scores"], row["reasons"], strict=True)
+    entries = tuple(Entry(item, score, reason) for item, score, reason in places)
+    return ShopperList(row["user_id"], entries, row["rung"], row["why"])
 
 
 def _serve_online(context: Context, release: Release) -> None:

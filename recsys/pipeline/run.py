@@ -3,6 +3,7 @@
 import hashlib
 import json
 import time
+import uuid
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -16,7 +17,7 @@ from recsys.pipeline.observer import Observer, Silent
 from recsys.pipeline.publish import publish
 from recsys.pipeline.stage import Context, RawFiles, Stage, code_digest
 from recsys.pipeline.stages import STAGES
-from recsys.results import database, writer
+from recsys.results import database, records
 from recsys.settings import Settings, dump
 
 PUBLISH = "publish"
@@ -50,7 +51,7 @@ def run(
     with exclusive(store.home):
         engine = database.of(settings)
         database.upgrade(engine)
-        run_id = writer.start_run(engine, settings_digest=_digest(dump(settings)))
+        run_id = _start(engine, settings)
         try:
             for position, stage in enumerate(STAGES[: last + 1]):
                 _bring(context, result, stage, as_it_stands=position < first, force=force)
@@ -58,10 +59,17 @@ def run(
                 result.release = _publish(context, result, engine)
         except BaseException as error:
             facts = {**_facts(result), "error": str(error) or type(error).__name__}
-            writer.finish_run(engine, run_id, status="failed", stages=facts)
+            records.finish_run(engine, run_id, status="failed", stages=facts)
             raise
-        writer.finish_run(engine, run_id, status="succeeded", stages=_facts(result))
+        records.finish_run(engine, run_id, status="succeeded", stages=_facts(result))
+        records.record_quarantine(engine, run_id, _quarantined(result))
     return result
+
+
+def _start(engine: Engine, settings: Settings) -> str:
+    run_id = f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{uuid.uuid4().hex[:8]}"
+    records.record_run(engine, run_id, settings_digest=_digest(dump(settings)))
+    return run_id
 
 
 def _position(name: str) -> int:
@@ -85,7 +93,7 @@ def _bring(
     artifact = None if force else _intact(context, stage, version)
     if artifact is None:
         artifact = _make(context, stage, version)
-        observer.event(stage.name, "done", artifact.manifest.metrics.get("summary", ""))
+        observer.event(stage.name, "done")
     else:
         context.store.point(stage.kind, version)
         observer.event(stage.name, "skip")
@@ -148,3 +156,8 @@ def _digest(value: Any) -> str:
 
 def _facts(result: RunResult) -> dict[str, Any]:
     return {"seconds": result.seconds, "skipped": result.skipped}
+
+
+def _quarantined(result: RunResult) -> dict[tuple[str, str], int]:
+    counts = result.artifacts["tables"].manifest.metrics["quarantined"]
+    return {(table, why): n for table, reasons in counts.items() for why, n in reasons.items()}

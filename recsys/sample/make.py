@@ -74,7 +74,7 @@ def _write(
     item_ids = ids.items(order.items, order.stream("item ids"))
     shop = stock(words, order.items, order.stream("shop"))
     # a small shop wears out, since what lasts is bought once: begin more visits there
-    visits = order.purchases_per_user * (1.1 + 2 * len(words.types) / order.items)
+    visits = order.purchases_per_user * (1.2 + 3 * len(words.types) / order.items)
     people = invite(words, order.users, visits, order.stream("shoppers"))
     target = round(order.users * order.purchases_per_user)
     lives = habits.live(words, shop, people, target, order.stream("purchases"))

@@ -43,7 +43,7 @@ class Shop:
 def stock(words: Vocabulary, items: int, rng: np.random.Generator) -> Shop:
     """Fill the shelves with as many items as asked."""
     kind, brand, fits = _lay_out(words, items, rng)
-    popularity = rng.lognormal(0.0, 1.3, items)
+    popularity = rng.lognormal(0.0, 1.6, items)
     heap = np.concatenate([[0.0], np.cumsum(popularity)])
     bounds = np.arange(len(words.types) + 1)
     edges = np.searchsorted(kind, bounds)
@@ -151,7 +151,7 @@ def _follow_ups(
     shelf: Ints,
     aisle: Ints,
 ) -> Ints:
-    """Link each item to the fitting refill, or a companion of the same brand where the shop has one."""
+    """Link each item to its refill, or to a companion, of the same brand where there is one."""
     follow = np.full(len(kind), -1)
     refills = rng.permutation(np.flatnonzero(fits >= 0))
     follow[fits[refills]] = refills

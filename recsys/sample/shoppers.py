@@ -58,7 +58,7 @@ def invite(
         loyalty=rng.beta(3.0, 2.0, users),
         level=level,
         style=rng.integers(0, len(words.styles), users),
-        keen=np.where(rng.random(users) < 0.55, 0.75, 0.25),
+        keen=np.where(rng.random(users) < 0.5, 0.65, 0.12),
         pace=rng.lognormal(0.0, 0.2, users),
         start=start,
         stop=stop,
@@ -80,7 +80,7 @@ def _tastes(words: Vocabulary, users: int, rng: np.random.Generator) -> NDArray[
     home = rng.random((users, len(words.departments))).argsort(axis=1)[:, :2]
     at_home = (words.type_department[None, :, None] == home[:, None, :]).any(axis=2)
     demand = words.demand * len(words.types)
-    weight = rng.standard_gamma(np.where(at_home, 0.8, 0.03) * demand) + 1e-12
+    weight = rng.standard_gamma(np.where(at_home, 0.5, 0.03) * demand) + 1e-12
     taste = (1 - WANDERING) * weight / weight.sum(axis=1, keepdims=True)
     mixed: NDArray[np.float32] = (taste + WANDERING * words.demand).astype(np.float32)
     return mixed

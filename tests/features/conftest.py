@@ -1,21 +1,10 @@
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 from pyspark.sql import DataFrame, SparkSession
 
 from features.schema import ITEMS, PURCHASES, ddl
-from features.settings import SparkSettings
-from features.spark import session
 from tests.features.shop import bought
-
-
-@pytest.fixture(scope="session")
-def spark() -> Iterator[SparkSession]:
-    running = session(
-        SparkSettings(master="local[1]", driver_memory="1g", shuffle_partitions=2), "tests"
-    )
-    yield running
-    running.stop()
 
 
 @pytest.fixture

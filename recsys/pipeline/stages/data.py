@@ -1,5 +1,6 @@
 """From raw files to features and embeddings, offline and online."""
 
+import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -36,7 +37,7 @@ def _ingest(context: Context, draft: Draft) -> None:
         now=datetime.now(UTC),
         progress=context.progress("ingest"),
     )
-    draft.describe(metrics=report.as_dict())
+    draft.describe(metrics=json.loads(report.to_json()))
 
 
 def _features(context: Context, draft: Draft) -> None:

@@ -1,0 +1,275 @@
+"""What comes out: the lists, and the report that says how good they are."""
+
+import json
+import time
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from recsys.arrays import PAD, Ints
+from recsys.artifacts.store import Draft
+from recsys.catalogue import Catalogue
+from recsys.errors import extra
+from recsys.evaluation import leak, protocols
+from recsys.evaluation.harness import evaluate, funnel
+from recsys.ladder import Rung
+from recsys.lists import Lists
+from recsys.pipeline.moments import RunMoments
+from recsys.pipeline.parts import catalogue_of, shoppers_at, sources_at, stats_at
+from recsys.pipeline.publish import DEFAULT
+from recsys.pipeline.publish import LISTS as LISTS_FILE
+from recsys.pipeline.stage import Context, Stage
+from recsys.pipeline.stages.models import BLEND, RANKING_CODE, reranker_of
+from recsys.ranker.model import Ranker
+from recsys.recommend import Options, Recommender
+from recsys.shoppers import Shoppers
+
+with extra("recsys"):
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+with extra("report"):
+    from recsys import report
+
+
+def _recommender(context: Context, moment: str, catalogue: Catalogue) -> Recommender:
+    """All parts as they were at a moment; the models are always those that were trained."""
+    inputs, settings = context.inputs, context.settings
+    stats = stats_at(inputs, moment, catalogue)
+    weight = json.loads((inputs["ranker"].path / BLEND).read_text(encoding="utf-8"))["weight"]
+    return Recommender(
+        catalogue,
+        stats,
+        sources_at(inputs, moment, catalogue, stats),
+        Ranker.load(inputs["ranker"].path),
+        reranker_of(inputs, catalogue, settings),
+        blend_weight=weight,
+        options=Options.of(settings),
+    )
+
+
+def _lists(context: Context, draft: Draft) -> None:
+    catalogue = catalogue_of(context.inputs)
+    shoppers = shoppers_at(context.inputs, "serve", catalogue)
+    recommender = _recommender(context, "serve", catalogue)
+    length = context.settings.lists.length
+    rungs: dict[str, int] = {}
+    done = 0
+    with pq.ParquetWriter(draft.path / LISTS_FILE, _SCHEMA) as writer:
+        for part in recommender.stream(shoppers, length, explain=True):
+            writer.write_table(_table(part, catalogue, shoppers.as_of))
+            for rung in part.rung:
+                rungs[str(rung)] = rungs.get(str(rung), 0) + 1
+            done += len(part)
+            context.observer.progress("lists", done, len(shoppers))
+    _write_default(recommender, catalogue, length, draft.path / DEFAULT)
+    draft.describe(metrics={"lists": done, "rungs": rungs})
+
+
+_SCHEMA = pa.schema(
+    [
+        ("user_id", pa.string()),
+        ("event_timestamp", pa.timestamp("us", tz="UTC")),
+        ("item_ids", pa.list_(pa.string())),
+        ("scores", pa.list_(pa.float64())),
+        ("reasons", pa.list_(pa.string())),
+        ("rung", pa.string()),
+        ("why", pa.string()),
+    ]
+)
+
+
+def _table(lists: Lists, catalogue: Catalogue, moment: Any) -> pa.Table:
+    kept = [row[row != PAD] for row in lists.items]
+    return pa.table(
+        {
+            "user_id": list(lists.user_ids),
+            "event_timestamp": [moment] * len(lists),
+            "item_ids": [[catalogue.item_ids[item] for item in row] for row in kept],
+            "scores": [s[: len(r)].tolist() for s, r in zip(lists.scores, kept, strict=True)],
+            "reasons": [r[: len(k)] for r, k in zip(lists.reasons, kept, strict=True)],
+            "rung": [str(rung) for rung in lists.rung],
+            "why": [str(why) for why in lists.why],
+        },
+        schema=_SCHEMA,
+    )
+
+
+def _write_default(
+    recommender: Recommender, catalogue: Catalogue, length: int, path: Path
+) -> None:
+    """Write the list for whoever is not known."""
+    nobody = Shoppers.from_rows([{"user_id": ""}], catalogue, _epoch())
+    lists = recommender.recommend(nobody, length, highest=Rung.POPULAR, explain=True)
+    entries = [
+        {"item_id": catalogue.item_ids[item], "score": float(score), "reason": reason}
+        for item, score, reason in zip(
+            lists.items[0], lists.scores[0], lists.reasons[0], strict=False
+        )
+        if item != PAD
+    ]
+    path.write_text(json.dumps(entries), encoding="utf-8")
+
+
+def _epoch() -> datetime:
+    return datetime.fromtimestamp(0, UTC)
+
+
+# methods of the report by the highest rung each may reach; the last is what serves
+METHODS = {
+    "popular": Rung.POPULAR,
+    "retrieval": Rung.RETRIEVAL,
+    "ranker": Rung.RANKER,
+    "tailor": Rung.ADAPTED_LM,
+}
+_K = 10
+_EXAMPLES = 3
+
+
+def _report(context: Context, draft: Draft) -> None:
+    settings, inputs = context.settings, context.inputs
+    catalogue = catalogue_of(inputs)
+    moments = RunMoments.read(inputs["features"].path)
+    everyone = shoppers_at(inputs, "eval", catalogue)
+    shoppers, targets = _measured(context, everyone, catalogue, moments)
+    recommender = _recommender(context, "eval", catalogue)
+    lists, seconds = _all_methods(context, recommender, shoppers)
+    steps = _funnel(recommender, shoppers, lists, targets)
+    evaluation = evaluate(
+        {name: made.items for name, made in lists.items()},
+        targets,
+        popularity=np.asarray(recommender.item_stats.purchases),
+        n_items=len(catalogue),
+        seed=settings.seed,
+        seconds=seconds,
+        history_lengths=shoppers.lengths,
+        headline="tailor",
+        k=_K,
+    )
+    evaluation["funnel"] = steps
+    orders = leak.orders(catalogue.item_ids)
+    evaluation["leak_probe"] = leak.probe(
+        targets, orders, n_items=len(catalogue), seed=settings.seed, k=_K
+    )
+    examples = _examples(shoppers, lists["tailor"], targets, catalogue)
+    report.build(evaluation, _about(context, moments), examples, draft.path)
+    draft.describe(metrics={"headline": _headline(evaluation)})
+
+
+def _measured(
+    context: Context, everyone: Shoppers, catalogue: Catalogue, moments: RunMoments
+) -> tuple[Shoppers, Ints]:
+    """Shoppers with a history who bought something afterwards, and what they bought first."""
+    wanted = protocols.temporal(
+        context.path("tables") / "purchases", moments.eval, moments.serve, seed=context.settings.seed
+    )
+    row_of = {user: row for row, user in enumerate(everyone.user_ids)}
+    items = catalogue.positions(wanted.item_ids)
+    # a target that is in no item file can't be listed; it stays, and counts as a miss
+    pairs = [(row_of[u], i) for u, i in zip(wanted.user_ids, items, strict=True) if u in row_of]
+    rows, targets = (np.array(side) for side in zip(*pairs, strict=True))
+    return everyone.take(rows.astype(np.int64)), targets.astype(np.int32)
+
+
+def _all_methods(
+    context: Context, recommender: Recommender, shoppers: Shoppers
+) -> tuple[dict[str, Lists], dict[str, float]]:
+    made, seconds = {}, {}
+    for done, (name, rung) in enumerate(METHODS.items(), start=1):
+        began = time.monotonic()
+        made[name] = recommender.recommend(
+            shoppers, _K, highest=rung, explain=rung is Rung.ADAPTED_LM
+        )
+        seconds[name] = round(time.monotonic() - began, 3)
+        context.observer.progress("report", done, len(METHODS))
+    return made, seconds
+
+
+def _funnel(
+    recommender: Recommender, shoppers: Shoppers, lists: Mapping[str, Lists], targets: Ints
+) -> list[dict[str, Any]]:
+    """Recall on the way: the whole pool, the head the model reorders, the final list."""
+    options = recommender.options
+    pool = recommender.recommend(shoppers, options.pool, highest=Rung.RETRIEVAL)
+    head = recommender.recommend(shoppers, max(options.rerank, _K), highest=Rung.RANKER)
+    steps = {"candidates": pool.items, "ranker": head.items, "tailor": lists["tailor"].items}
+    return funnel(steps, targets)
+
+
+def _examples(
+    shoppers: Shoppers, lists: Lists, targets: Ints, catalogue: Catalogue
+) -> list[dict[str, Any]]:
+    """The first shoppers in the order of a hash that have some history: not picked by result."""
+    rows = np.flatnonzero(shoppers.lengths >= 4)[:_EXAMPLES]
+    rows = rows if len(rows) else np.arange(min(_EXAMPLES, len(shoppers)))
+    return [
+        {
+            "user_id": str(shoppers.user_ids[row]),
+            "rung": str(lists.rung[row]),
+            "why": str(lists.why[row]),
+            "history": [_item(catalogue, item) for item in shoppers.history(row)[-8:]],
+            "target": _item(catalogue, targets[row]),
+            "list": [
+                _item(catalogue, item) | {"score": float(score), "reason": reason}
+                for item, score, reason in zip(
+                    lists.items[row], lists.scores[row], lists.reasons[row], strict=False
+                )
+                if item != PAD
+            ],
+        }
+        for row in rows
+    ]
+
+
+def _item(catalogue: Catalogue, item: int) -> dict[str, Any]:
+    if item == PAD:
+        return {"item_id": "", "title": "an item that is in no item file"}
+    return {
+        "item_id": catalogue.item_ids[item],
+        "title": catalogue.titles[item],
+        "category": " › ".join(catalogue.categories[item]),
+    }
+
+
+def _about(context: Context, moments: RunMoments) -> dict[str, Any]:
+    """What the report is about: data, moments, and the versions everything was made from."""
+    return {
+        "data_cut": moments.serve.isoformat(),
+        "moments": {"train": str(moments.train), "eval": str(moments.eval)},
+        "ingest": context.inputs["tables"].manifest.metrics,
+        "lineage": {kind: artifact.version for kind, artifact in context.inputs.items()},
+        "models": {
+            kind: context.inputs[kind].manifest.metrics for kind in ("lm", "hypernet", "ranker")
+        },
+    }
+
+
+def _headline(evaluation: Mapping[str, Any]) -> dict[str, Any]:
+    """The few figures that go into the release and the trend."""
+    return {
+        f"{name} ndcg@{_K}": round(method[f"ndcg@{_K}"], 5)
+        for name, method in evaluation["methods"].items()
+    } | {"shoppers": evaluation["n_users"], "leak probe": evaluation["leak_probe"]["passed"]}
+
+
+_CODE = (*RANKING_CODE, "personalizer")
+
+LISTS = Stage(
+    name="lists",
+    kind="lists",
+    make=_lists,
+    inputs=("tables", "features", "embeddings", "index", "lm", "hypernet", "ranker"),
+    settings=("lists", "candidates", "personalizer.lm", "seed"),
+    code=_CODE,
+)
+REPORT = Stage(
+    name="report",
+    kind="report",
+    make=_report,
+    inputs=("tables", "features", "embeddings", "index", "lm", "hypernet", "ranker"),
+    settings=("lists", "candidates", "personalizer.lm", "seed"),
+    code=(*_CODE, "recsys.evaluation", "recsys.report"),
+)

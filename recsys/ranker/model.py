@@ -1,0 +1,190 @@
+"""The LightGBM ranker: LambdaRank over the pools of shoppers who bought again."""
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from recsys.arrays import Floats, Longs
+from recsys.candidates.base import CandidateSource
+from recsys.candidates.pool import build_pool
+from recsys.catalogue import Catalogue, ItemStats
+from recsys.errors import ArtifactError, StageError, extra
+from recsys.ranker.features import Features, build_features, feature_names
+from recsys.ranker.labels import Labels
+from recsys.settings import RankerSettings
+from recsys.shoppers import Shoppers
+from recsys.tables import read_json
+
+with extra("recsys"):
+    import lightgbm as lgb
+
+MODEL, CARD = "model.txt", "features.json"
+CHUNK = 256
+HELD_OUT = 0.2  # share of shoppers that decide when to stop
+PATIENCE = 30
+
+
+@dataclass(frozen=True, eq=False)
+class TrainingSet:
+    """Candidates of shoppers whose pool holds something they went on to buy."""
+
+    names: tuple[str, ...]
+    values: Floats  # (N, F)
+    labels: Floats  # (N,)
+    groups: Longs  # (G,) candidates per shopper
+    asked: int  # shoppers with a purchase to predict; G of them had one in the pool
+
+
+def training_set(
+    shoppers: Shoppers,
+    labels: Labels,
+    sources: Sequence[CandidateSource],
+    *,
+    catalogue: Catalogue,
+    stats: ItemStats,
+    size: int,
+    mask_history: bool = False,
+    progress: Callable[[int, int], None] | None = None,
+) -> TrainingSet:
+    """Pools and features exactly as in serving; a pool that holds no label teaches nothing."""
+    parts: list[tuple[Floats, Floats, Longs]] = []
+    buyers = np.flatnonzero(labels.lengths)
+    for start in range(0, len(buyers), CHUNK):
+        rows = buyers[start : start + CHUNK]
+        chunk, relevant = shoppers.take(rows), labels.take(rows)
+        pool = build_pool(chunk, sources, size, mask_history=mask_history)
+        marks = relevant.mark(pool.items)
+        taught = np.flatnonzero(marks.any(axis=1))
+        some, marks = pool.take(taught), marks[taught]
+        features = build_features(chunk.take(taught), some, catalogue, stats)
+        parts.append((features.values, marks[some.real], some.real.sum(axis=1)))
+        if progress:
+            progress(start + len(rows), len(buyers))
+    names = feature_names([source.name for source in sources])
+    if not parts:
+        raise StageError("nobody bought again", where="ranker", fix="load more purchases")
+    values, marks_, groups = (np.concatenate(part) for part in zip(*parts, strict=True))
+    return TrainingSet(names, values, marks_, groups, len(buyers))
+
+
+@dataclass(frozen=True, eq=False)
+class Ranker:
+    """A trained booster and the features it expects."""
+
+    booster: Any
+    names: tuple[str, ...]
+    metrics: dict[str, float] = field(default_factory=dict)
+
+    def predict(self, features: Features) -> Floats:
+        """Scores at the places of the pool (U, P); -inf at padding."""
+        self.check(features.names)
+        if not len(features.values):
+            return features.spread(np.empty(0, np.float32))
+        scores = self.booster.predict(features.values, num_threads=2)
+        return features.spread(np.asarray(scores, np.float32))
+
+    def check(self, names: Sequence[str]) -> None:
+        """Refuse features of another make."""
+        if tuple(names) != self.names:
+            other = sorted(set(names) ^ set(self.names)) or ["another order"]
+            raise ArtifactError(
+                f"the ranker was trained on other features: {', '.join(other[:5])}",
+                where="ranker",
+                fix="train the ranker again, with the same candidate sources",
+            )
+
+    def save(self, out: Path) -> None:
+        """Write the model and the names of its features into a folder."""
+        out.mkdir(parents=True, exist_ok=True)
+        (out / MODEL).write_text(self.booster.model_to_string(), encoding="utf-8")
+        card = {"features": self.names, "metrics": self.metrics}
+        (out / CARD).write_text(json.dumps(card, indent=1), encoding="utf-8")
+
+    @classmethod
+    def load(cls, folder: Path) -> "Ranker":
+        """Read a ranker; one whose two files disagree is refused."""
+        card = read_json(folder / CARD)
+        try:
+            booster = lgb.Booster(model_str=(folder / MODEL).read_text(encoding="utf-8"))
+        except (OSError, lgb.basic.LightGBMError) as error:
+            raise ArtifactError(f"not a ranker: {error}", where=str(folder / MODEL)) from error
+        ranker = cls(booster, tuple(card["features"]), card["metrics"])
+        ranker.check(booster.feature_name())
+        return ranker
+
+
+def train(data: TrainingSet, settings: RankerSettings, seed: int) -> Ranker:
+    """Fit LambdaRank, stopping early on held-out shoppers; the same input gives the same model."""
+    if not len(data.groups):
+        raise StageError(
+            f"none of {data.asked} shoppers has a later purchase among the candidates",
+            where="ranker",
+            fix="load more purchases, or enlarge candidates.pool",
+        )
+    held = _held_out(len(data.groups), seed)
+    fit = _dataset(data, ~held)
+    watch = [_dataset(data, held, fit)] if held.any() else []
+    metrics: dict[str, dict[str, list[float]]] = {}
+    booster = lgb.train(
+        _parameters(settings, seed),
+        fit,
+        num_boost_round=settings.rounds,
+        valid_sets=watch,
+        valid_names=["held_out"][: len(watch)],
+        callbacks=_callbacks(metrics) if watch else None,
+    )
+    return Ranker(booster, data.names, _summary(data, booster, metrics))
+
+
+def _held_out(groups: int, seed: int) -> Any:
+    """Mask of shoppers that decide when to stop; none where there are too few to tell."""
+    held = np.zeros(groups, bool)
+    if groups >= 20:
+        held[np.random.default_rng(seed).permutation(groups)[: int(groups * HELD_OUT)]] = True
+    return held
+
+
+def _dataset(data: TrainingSet, chosen: Any, reference: Any = None) -> Any:
+    rows = np.repeat(chosen, data.groups)
+    return lgb.Dataset(
+        data.values[rows],
+        data.labels[rows],
+        group=data.groups[chosen],
+        feature_name=list(data.names),
+        reference=reference,
+    )
+
+
+def _parameters(settings: RankerSettings, seed: int) -> dict[str, Any]:
+    return {
+        "objective": "lambdarank",
+        "metric": "ndcg",
+        "eval_at": [10],
+        "num_leaves": settings.leaves,
+        "learning_rate": settings.learning_rate,
+        "feature_fraction": 0.8,
+        "lambdarank_truncation_level": 30,
+        "seed": seed,
+        "deterministic": True,
+        "force_row_wise": True,
+        "num_threads": 2,
+        "verbosity": -1,
+    }
+
+
+def _callbacks(metrics: dict[str, dict[str, list[float]]]) -> list[Any]:
+    return [lgb.early_stopping(PATIENCE, verbose=False), lgb.record_evaluation(metrics)]
+
+
+def _summary(data: TrainingSet, booster: Any, metrics: Any) -> dict[str, float]:
+    curve = metrics.get("held_out", {}).get("ndcg@10", [])
+    summary = {
+        "shoppers": float(len(data.groups)),
+        "pool_recall": len(data.groups) / max(data.asked, 1),
+        "rounds": float(booster.best_iteration or booster.current_iteration()),
+    }
+    return summary | ({"held_out_ndcg_10": float(max(curve))} if curve else {})

@@ -1,0 +1,59 @@
+"""Blend the ranker's order with what the language model says, by a weight chosen on validation."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from recsys.arrays import PAD, Floats, Ints
+
+GRID = (0.0, 0.1, 0.25, 0.5, 1.0, 2.0)
+
+
+class Reranker(Protocol):
+    """Scores titles for shoppers: log-probability with the shopper's adapter minus without."""
+
+    def score(self, user_vectors: Floats, items: Ints) -> Floats:
+        """Scores (U, K) of items (U, K) for taste vectors (U, D); -inf at padding (-1)."""
+        ...
+
+
+def standardise(scores: Floats) -> Floats:
+    """Zero mean and unit deviation within each row; padding (-inf) stays, a flat row becomes 0."""
+    real = np.isfinite(scores)
+    count = np.maximum(real.sum(axis=1, keepdims=True), 1)
+    mean = np.where(real, scores, 0).sum(axis=1, keepdims=True) / count
+    centred = np.where(real, scores - mean, 0)
+    deviation = np.sqrt((centred**2).sum(axis=1, keepdims=True) / count)
+    scaled = centred / np.where(deviation > 1e-6, deviation, np.inf)
+    return np.where(real, scaled, -np.inf).astype(np.float32)
+
+
+def blend(ranked: Floats, told: Floats, weight: float) -> Floats:
+    """Blend two scores of the same items (U, K), each standardised within its row."""
+    base = standardise(ranked)
+    real = np.isfinite(base)
+    extra = np.where(real, standardise(np.where(real, told, -np.inf).astype(np.float32)), 0)
+    return np.where(real, base + np.float32(weight) * extra, -np.inf).astype(np.float32)
+
+
+def ndcg_of_one(items: Ints, targets: Ints, k: int) -> float:
+    """Mean NDCG@k of lists (U, K) with one target per shopper; no target in the list counts 0."""
+    hit = (items[:, :k] == targets[:, None]) & (targets[:, None] != PAD)
+    gain = 1 / np.log2(np.arange(hit.shape[1]) + 2)
+    return float((hit * gain).sum(axis=1).mean()) if len(items) else 0.0
+
+
+@dataclass(frozen=True)
+class BlendFit:
+    """The chosen weight of the language model, and the NDCG of every weight tried."""
+
+    weight: float
+    ndcg: Mapping[float, float]
+
+    @classmethod
+    def choose(cls, ndcg: Mapping[float, float]) -> "BlendFit":
+        """Take the smallest weight that no other beats: 0 means that the model does not help."""
+        best = max(ndcg.values())
+        return cls(min(weight for weight, value in ndcg.items() if value == best), ndcg)

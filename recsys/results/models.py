@@ -1,0 +1,115 @@
+"""The tables of the results database. Every time is UTC and says so."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import JSON, BigInteger, DateTime, Double, ForeignKey, Index, MetaData, String
+from sqlalchemy.engine import Dialect
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy.types import TypeDecorator
+
+from recsys.results.errors import ResultsError
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """A moment in UTC. SQLite keeps no time zone, so it is put back on reading."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
+        """Refuse a moment without a zone: nobody could say later what it meant."""
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ResultsError(f"{value.isoformat()} has no time zone", fix="pass UTC datetimes")
+        return value.astimezone(UTC)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
+        """Give the moment in UTC, whatever zone the server speaks."""
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+class Base(DeclarativeBase):
+    """Base of all tables; constraints have names, so that a migration can drop them."""
+
+    metadata = MetaData(
+        naming_convention={
+            "ix": "ix_%(table_name)s_%(column_0_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+    type_annotation_map = {  # noqa: RUF012 - as SQLAlchemy reads it
+        datetime: UtcDateTime(),
+        dict[str, Any]: JSON(none_as_null=True),
+    }
+
+
+class Run(Base):
+    """One run of the pipeline over one interval."""
+
+    __tablename__ = "runs"
+
+    id: Mapped[str] = mapped_column(String(128), primary_key=True)
+    status: Mapped[str] = mapped_column(String(32))
+    started_at: Mapped[datetime]
+    finished_at: Mapped[datetime | None]
+    interval_start: Mapped[datetime | None]
+    interval_end: Mapped[datetime | None]
+    settings_digest: Mapped[str] = mapped_column(String(128))
+    stages: Mapped[dict[str, Any]]
+
+
+class Release(Base):
+    """One set of lists, with all that its scores came from."""
+
+    __tablename__ = "releases"
+
+    id: Mapped[str] = mapped_column(String(128), primary_key=True)
+    created_at: Mapped[datetime]
+    status: Mapped[str] = mapped_column(String(32))
+    lineage: Mapped[dict[str, Any]]
+
+
+def _release_key(*, primary: bool) -> Mapped[str]:
+    return mapped_column(ForeignKey("releases.id", ondelete="CASCADE"), primary_key=primary)
+
+
+class Recommendation(Base):
+    """One place of one shopper's list; `rung` and `why` say how the list was made."""
+
+    __tablename__ = "recommendations"
+    __table_args__ = (Index(None, "user_id"),)  # erasing a shopper crosses all releases
+
+    release_id: Mapped[str] = _release_key(primary=True)
+    user_id: Mapped[str] = mapped_column(primary_key=True)
+    rank: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    item_id: Mapped[str]
+    score: Mapped[float] = mapped_column(Double)
+    reason: Mapped[str]
+    rung: Mapped[str] = mapped_column(String(64))
+    why: Mapped[str]
+
+
+class Report(Base):
+    """The headline numbers of a release's report."""
+
+    __tablename__ = "reports"
+
+    release_id: Mapped[str] = _release_key(primary=True)
+    created_at: Mapped[datetime]
+    headline: Mapped[dict[str, Any]]
+
+
+class QuarantineCount(Base):
+    """Rows that a run refused, by table and reason."""
+
+    __tablename__ = "quarantine_counts"
+
+    run_id: Mapped[str] = mapped_column(ForeignKey("runs.id", ondelete="CASCADE"), primary_key=True)
+    table: Mapped[str] = mapped_column(String(64), primary_key=True)
+    reason: Mapped[str] = mapped_column(primary_key=True)
+    rows: Mapped[int] = mapped_column(BigInteger)

@@ -1,0 +1,214 @@
+"""Intervals, the temporal protocol, the harness and the leak probe, on worlds of known answers."""
+
+import json
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from recsys.errors import TailorError
+from recsys.evaluation import harness, leak
+from recsys.evaluation.intervals import difference_interval, mean_interval
+from recsys.evaluation.protocols import temporal
+
+START, END = datetime(2020, 6, 1, tzinfo=UTC), datetime(2020, 7, 1, tzinfo=UTC)
+
+
+def day(n):
+    return START + timedelta(days=n)
+
+
+# --- intervals
+
+
+def test_the_interval_is_the_bootstrap_over_shoppers():
+    values = np.random.default_rng(1).choice([0.0, 0.5, 1.0], size=400)
+    rng = np.random.default_rng(2)
+    resampled = values[rng.integers(400, size=(4000, 400))].mean(axis=1)
+    expected = np.quantile(resampled, [0.025, 0.975])
+    np.testing.assert_allclose(mean_interval(values, seed=0).bounds, expected, atol=0.004)
+
+
+def test_the_interval_covers_the_truth_as_often_as_it_says():
+    rng = np.random.default_rng(3)
+    inside = 0
+    for seed in range(200):
+        _, low, high = mean_interval(rng.binomial(1, 0.3, 150).astype(float), seed=seed, draws=500)
+        inside += low <= 0.3 <= high
+    assert 180 <= inside <= 199
+
+
+def test_pairing_sees_what_two_intervals_can_not():
+    theirs = np.random.default_rng(4).random(500)
+    ours = theirs + 0.01
+    assert difference_interval(ours, theirs, seed=0).low > 0
+    assert mean_interval(ours, seed=0).low < mean_interval(theirs, seed=0).high
+
+
+def test_the_seed_decides_the_interval():
+    values = np.random.default_rng(5).random(50)
+    assert mean_interval(values, seed=1) == mean_interval(values, seed=1)
+    assert mean_interval(values, seed=1) != mean_interval(values, seed=2)
+
+
+def test_different_shoppers_can_not_be_paired():
+    with pytest.raises(TailorError, match="can't be paired"):
+        difference_interval(np.zeros(3), np.zeros(4), seed=0)
+
+
+# --- temporal targets
+
+
+ROWS = [
+    ("ann", "old", day(-9)),
+    ("ann", "late", day(5)),
+    ("ann", "first", day(2)),
+    ("bob", "old", day(-1)),
+    ("bob", "after", day(30)),  # END itself is outside
+    ("cid", "new", day(1)),  # no history before
+    ("dee", "start", day(0)),  # START itself is inside
+    ("dee", "old", day(-2)),
+    *[("eve", f"tie{n}", day(3)) for n in range(8)],
+    ("eve", "old", day(-3)),
+]
+
+
+def purchases(folder, rows, kind=None):
+    """Write rows as a Parquet folder of two files."""
+    kind = kind or pa.timestamp("us", tz="UTC")
+    folder.mkdir()
+    for part in range(2):
+        users, items, times = zip(*rows[part::2], strict=True)
+        stamps = pa.array(times, pa.timestamp("us", tz="UTC")).cast(kind)
+        table = pa.table({"user_id": users, "item_id": items, "event_timestamp": stamps})
+        pq.write_table(table, folder / f"part-{part}.parquet")
+    return folder
+
+
+@pytest.mark.parametrize("kind", [pa.timestamp("us", tz="UTC"), pa.timestamp("ns")])
+def test_the_first_purchase_in_the_window_of_those_with_history(tmp_path, kind):
+    found = temporal(purchases(tmp_path / "p", ROWS, kind), START, END, seed=0)
+    answers = dict(zip(*found, strict=True))
+    assert answers.keys() == {"ann", "dee", "eve"}
+    assert (answers["ann"], answers["dee"]) == ("first", "start")
+    assert answers["eve"].startswith("tie")
+
+
+def test_ties_break_by_the_seed_and_never_by_row_order(tmp_path):
+    forth = purchases(tmp_path / "forth", ROWS)
+    back = purchases(tmp_path / "back", ROWS[::-1])
+    picks = []
+    for seed in range(12):
+        assert temporal(forth, START, END, seed=seed) == temporal(back, START, END, seed=seed)
+        picks.append(dict(zip(*temporal(forth, START, END, seed=seed), strict=True))["eve"])
+    assert len(set(picks)) > 2
+
+
+def test_a_window_must_be_a_window(tmp_path):
+    with pytest.raises(TailorError, match="empty"):
+        temporal(tmp_path, END, START, seed=0)
+    with pytest.raises(TailorError, match="time zone"):
+        temporal(tmp_path, START.replace(tzinfo=None), END, seed=0)
+
+
+# --- harness
+
+
+def shop(users=300, items=50):
+    """Everyone wants item u mod items; `good` ranks it second, `popular` shows 0..9 to all."""
+    targets = (np.arange(users) % items).astype(np.int32)
+    good = (targets[:, None] + np.array([1, 0, 2, 3, 4, 5, 6, 7, 8, 9])) % items
+    popular = np.tile(np.arange(10), (users, 1))
+    return {"popular": popular.astype(np.int32), "good": good.astype(np.int32)}, targets
+
+
+def evaluated(**more):
+    methods, targets = shop()
+    return harness.evaluate(
+        methods,
+        targets,
+        popularity=np.arange(50)[::-1],
+        n_items=50,
+        seed=0,
+        seconds={"good": 1.5},
+        **more,
+    )
+
+
+def test_a_better_method_is_seen_to_be_better():
+    result = evaluated()
+    good, popular = result["methods"]["good"], result["methods"]["popular"]
+    assert good["ndcg@10"] == pytest.approx(1 / np.log2(3))
+    assert (good["hr@10"], popular["hr@10"]) == (1, pytest.approx(0.2))
+    assert good["against_popular"]["ci"][0] > 0.4
+    assert "against_popular" not in popular
+    assert (good["coverage@10"], popular["coverage@10"]) == (1, 0.2)
+    assert good["novelty@10"] > popular["novelty@10"]
+    assert (good["seconds_score"], popular["seconds_score"]) == (1.5, None)
+    assert (result["headline"], result["n_users"], result["n_items"]) == ("good", 300, 50)
+    json.dumps(result, allow_nan=False)
+
+
+def test_slices_part_the_shoppers_by_history():
+    lengths = np.repeat([1, 5, 40], 100)
+    slices = evaluated(history_lengths=lengths)["slices"]
+    assert {name: part["n_users"] for name, part in slices.items()} == dict.fromkeys(
+        ["cold", "short", "long"], 100
+    )
+    assert slices["long"]["methods"]["good"]["hr@10"] == 1
+    assert set(evaluated(history_lengths=np.full(300, 7))["slices"]) == {"short"}
+
+
+def test_the_funnel_is_recall_at_each_width():
+    methods, targets = shop()
+    steps = {"candidates": methods["good"], "ranker": methods["good"][:, :1]}
+    assert [(s["k"], s["recall"]) for s in harness.funnel(steps, targets)] == [(10, 1), (1, 0)]
+
+
+def test_the_baseline_and_the_headline_must_be_measured():
+    methods, targets = shop()
+    rest = {"popularity": np.ones(50), "n_items": 50, "seed": 0}
+    with pytest.raises(TailorError, match="'popular'"):
+        harness.evaluate({"good": methods["good"]}, targets, **rest)
+    with pytest.raises(TailorError, match="'best'"):
+        harness.evaluate(methods, targets, headline="best", **rest)
+    with pytest.raises(TailorError, match="no shopper"):
+        harness.evaluate(methods, targets[:0], **rest)
+
+
+# --- leak probe
+
+
+ITEMS = 400
+NAMES = [f"{n * 7919 % 1009:04d}" for n in range(ITEMS)]  # catalogue order tells nothing of the id
+
+
+def test_the_probe_is_quiet_where_popularity_is_skewed():
+    rng = np.random.default_rng(6)
+    share = rng.permutation(1 / np.arange(1, ITEMS + 1))
+    quiet = 0
+    for seed in range(20):
+        targets = rng.choice(ITEMS, size=2000, p=share / share.sum()).astype(np.int32)
+        order = {"catalogue index": rng.permutation(ITEMS).astype(np.int32)}
+        quiet += leak.probe(targets, order, n_items=ITEMS, seed=seed)["passed"]
+    assert quiet >= 19
+
+
+@pytest.mark.parametrize("name", ["catalogue index", "item id", "file order"])
+@pytest.mark.parametrize("end", [slice(None, 60), slice(-60, None)])
+def test_a_planted_leak_is_caught(name, end):
+    rng = np.random.default_rng(7)
+    ranked = leak.orders(NAMES, filed=rng.permutation(NAMES).tolist())
+    targets = rng.choice(ranked[name][end], size=2000).astype(np.int32)
+    found = leak.probe(targets, ranked, n_items=ITEMS, seed=0)
+    caught = {row["order"].split(",")[0] for row in found["orders"] if not row["at_chance"]}
+    assert not found["passed"]
+    assert caught == {name}
+
+
+def test_the_bound_is_the_binomial_one_where_all_items_are_alike():
+    targets = np.arange(4000, dtype=np.int32) % ITEMS
+    bound = leak.chance_bound(targets, ITEMS, 10, seed=0)
+    assert 0.025 + 2.5 * 0.00247 < bound < 0.025 + 4 * 0.00247  # 3.1 standard errors
