@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from functools import reduce
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ from features.errors import QualityError, RawDataError, extra
 from features.formats import Table, detect, get
 from features.ingest_report import IngestReport, RawFileReport, moment
 from features.preflight import RawFile, preflight
-from features.schema import ITEMS, PURCHASES, QUARANTINE, Column
+from features.schema import ITEMS, PURCHASES, QUARANTINE, Column, ddl
 from features.staging import FILE_ORDER, Source, Staged, quarantine, staged
 
 with extra("features"):
@@ -50,8 +51,7 @@ def ingest(
         staged(spark, listed, Table.ITEMS, now) as known,
     ):
         step()
-        refused = quarantine(spark, bought).unionByName(quarantine(spark, known))
-        _write(refused, QUARANTINE, quarantine_out)
+        _write_quarantine(spark, [bought, known], quarantine_out)
         _judge(bought, known, max_bad_share, quarantine_out)
         step()
         item_counts = _write_items(known, out / "items")
@@ -83,6 +83,13 @@ def _need(sources: Sequence[Source], table: Table) -> None:
     if not sources:
         option = _OPTION[table]
         raise RawDataError(f"no files for {table}", where=option, fix=f"give some as {option}")
+
+
+def _write_quarantine(spark: SparkSession, stages: Sequence[Staged], out: Path) -> None:
+    """Write the refused rows; a table without any is not read again."""
+    parts = [quarantine(spark, stage) for stage in stages if stage.refused]
+    none = spark.createDataFrame([], ddl(QUARANTINE))
+    _write(reduce(DataFrame.unionByName, parts, none), QUARANTINE, out)
 
 
 def _judge(bought: Staged, known: Staged, max_bad_share: float, folder: Path) -> None:

@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from typing import Self
+from typing import Any, Self
 
 from features.formats import Table
 from features.staging import Source
@@ -44,17 +44,16 @@ class IngestReport:
     first_purchase: datetime
     last_purchase: datetime
 
+    def as_dict(self) -> dict[str, Any]:
+        """Give the report as plain values, times in ISO format."""
+        first, last = self.first_purchase.isoformat(), self.last_purchase.isoformat()
+        return asdict(self) | {"first_purchase": first, "last_purchase": last}
+
     def to_json(self) -> str:
         """Write the report as JSON."""
-        return json.dumps(asdict(self), indent=2, default=_iso)
+        return json.dumps(self.as_dict(), indent=2)
 
 
 def moment(millis: int) -> datetime:
     """Turn milliseconds since 1970 into a time in UTC."""
     return datetime.fromtimestamp(millis / 1000, UTC)
-
-
-def _iso(value: object) -> str:
-    if isinstance(value, datetime):
-        return value.isoformat()
-    raise TypeError(f"no JSON for {type(value).__name__}")

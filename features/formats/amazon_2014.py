@@ -20,7 +20,7 @@ class Reviews2014(RecordFormat):
     def purchases(self, lines: DataFrame, header: str) -> DataFrame:  # noqa: ARG002
         """Read JSON; the day in words stands in where the time in seconds is missing."""
         row, seconds, day = F.col("row"), F.col("row.unixReviewTime"), F.col("row.reviewTime")
-        return lines.withColumn("row", columns.json_row(F.col("value"), _REVIEW)).withColumns(
+        return columns.with_json_row(lines, "value", _REVIEW).withColumns(
             {
                 "readable": row.isNotNull(),
                 "user": row["reviewerID"],
@@ -36,7 +36,7 @@ class Reviews2014(RecordFormat):
 class Amazon2014(Reviews2014):
     """Reviews as JSON lines, items as lines of Python dicts with single quotes."""
 
-    name = "amazon_2014"
+    name = "amazon-2014"
     about = "JSON reviews with reviewerID, asin, overall; items as Python dicts with categories"
 
     def table_of(self, keys: frozenset[str]) -> Table | None:
@@ -52,17 +52,14 @@ class Amazon2014(Reviews2014):
         row = F.col("row")
         text = columns.literal_as_json(F.col("value"), _ITEM)
         paths = F.from_json(row["categories"], "array<string>")
-        return (
-            lines.withColumn("text", text)
-            .withColumn("row", columns.json_row(F.col("text"), _ITEM))
-            .withColumns(
-                {
-                    "readable": row.isNotNull(),
-                    "item": row["asin"],
-                    "title": row["title"],
-                    "brand": row["brand"],
-                    "price": row["price"],
-                    "path": columns.json_texts(F.get(paths, F.lit(0))),
-                }
-            )
+        rows = columns.with_json_row(lines.withColumn("text", text), "text", _ITEM)
+        return rows.withColumns(
+            {
+                "readable": row.isNotNull(),
+                "item": row["asin"],
+                "title": row["title"],
+                "brand": row["brand"],
+                "price": row["price"],
+                "path": columns.json_texts(F.get(paths, F.lit(0))),
+            }
         )

@@ -18,7 +18,7 @@ _IN_ITEMS = frozenset({"category", "main_cat", "also_buy", "also_view"})
 class Amazon2018(Reviews2014):
     """Reviews and items as JSON lines; the category is one flat path."""
 
-    name = "amazon_2018"
+    name = "amazon-2018"
     about = "JSON reviews with reviewerID, asin, overall, verified; JSON items with asin, category"
 
     def table_of(self, keys: frozenset[str]) -> Table | None:
@@ -32,7 +32,7 @@ class Amazon2018(Reviews2014):
     def items(self, lines: DataFrame, header: str) -> DataFrame:  # noqa: ARG002
         """Read JSON."""
         row = F.col("row")
-        return lines.withColumn("row", columns.json_row(F.col("value"), _ITEM)).withColumns(
+        return columns.with_json_row(lines, "value", _ITEM).withColumns(
             {
                 "readable": row.isNotNull(),
                 "item": row["asin"],

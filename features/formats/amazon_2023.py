@@ -17,7 +17,7 @@ _IN_ITEMS = frozenset({"title", "main_category", "categories", "price", "store"}
 class Amazon2023(RecordFormat):
     """Reviews and items as JSON lines; variants of a product share its parent's id."""
 
-    name = "amazon_2023"
+    name = "amazon-2023"
     about = "JSON reviews with user_id, parent_asin, timestamp; JSON items with parent_asin, store"
 
     def table_of(self, keys: frozenset[str]) -> Table | None:
@@ -29,7 +29,7 @@ class Amazon2023(RecordFormat):
     def purchases(self, lines: DataFrame, header: str) -> DataFrame:  # noqa: ARG002
         """Read JSON."""
         row = F.col("row")
-        return lines.withColumn("row", columns.json_row(F.col("value"), _REVIEW)).withColumns(
+        return columns.with_json_row(lines, "value", _REVIEW).withColumns(
             {
                 "readable": row.isNotNull(),
                 "user": row["user_id"],
@@ -45,7 +45,7 @@ class Amazon2023(RecordFormat):
         row = F.col("row")
         path = columns.json_texts(row["categories"])
         main = F.when(row["main_category"].isNotNull(), F.array(row["main_category"]))
-        return lines.withColumn("row", columns.json_row(F.col("value"), _ITEM)).withColumns(
+        return columns.with_json_row(lines, "value", _ITEM).withColumns(
             {
                 "readable": row.isNotNull(),
                 "item": _parent(),

@@ -12,7 +12,7 @@ from features.formats.text import plain_path as to_plain_path
 with extra("features"):
     import pandas as pd
     from pyspark import cloudpickle
-    from pyspark.sql import Column
+    from pyspark.sql import Column, DataFrame
     from pyspark.sql import functions as F
     from pyspark.sql.pandas.functions import pandas_udf
 
@@ -24,6 +24,7 @@ _AMOUNT = r"((?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?)"
 _PRICE = rf"^(?:from\s+)?\$?\s*{_AMOUNT}(?:\s*-\s*\$?\s*{_AMOUNT})?$"
 _AMERICAN_DATE = r"^(\d{1,2}) (\d{1,2}), ?(\d{4})$"
 _DAY_MS = 86_400_000
+_DEAREST = 1e9
 
 
 def number(value: Column) -> Column:
@@ -42,11 +43,8 @@ def price(value: Column) -> Column:
     """Read a price: 7.04, "$7.04", the low end of "$5.00 - $9.00"; null for anything else."""
     # the low end is what the shop advertises, and a middle is a price nobody paid
     amount = F.regexp_extract(F.trim(value), _PRICE, 1)
-    plain_number = number(value)
-    return F.coalesce(
-        F.when((plain_number >= 0) & (plain_number < 1e9), plain_number),
-        F.regexp_replace(amount, ",", "").try_cast("double"),
-    )
+    found = F.coalesce(number(value), number(F.regexp_replace(amount, ",", "")))
+    return F.when(found.between(0, _DEAREST), found)
 
 
 def american_day_ms(value: Column) -> Column:
@@ -55,14 +53,14 @@ def american_day_ms(value: Column) -> Column:
     return F.unix_date(iso.try_cast("date")).cast("double") * _DAY_MS
 
 
-def json_row(line: Column, fields: Iterable[str]) -> Column:
-    """Read a line as a struct of texts; null where it is not exactly one JSON object."""
+def with_json_row(lines: DataFrame, line: str, fields: Iterable[str]) -> DataFrame:
+    """Add `row`: the JSON of a line as a struct of texts, null where it is not one object."""
     # as a list of one: from_json alone would ignore what follows the first object
     schema = "array<struct<" + ", ".join(f"`{name}`: string" for name in fields) + ">>"
-    rows = F.from_json(
-        F.concat(F.lit("["), line, F.lit("]")), schema, {"allowSingleQuotes": "false"}
-    )
-    return F.when(F.size(rows) == 1, rows[0])
+    listed = F.concat(F.lit("["), F.col(line), F.lit("]"))
+    rows = F.from_json(listed, schema, {"allowSingleQuotes": "false"})
+    one = F.when(F.size("rows") == 1, F.col("rows")[0])
+    return lines.withColumn("rows", rows).withColumn("row", one).drop("rows")
 
 
 def json_texts(value: Column) -> Column:

@@ -27,25 +27,33 @@ _FIRST_MS = datetime(1995, 1, 1, tzinfo=UTC).timestamp() * 1000
 
 def purchases(loose: DataFrame, now: datetime) -> DataFrame:
     """Judge review rows."""
-    now_ms, rating, millis = now.timestamp() * 1000, F.col("rating"), F.col("millis")
-    stars = columns.number(rating)
+    now_ms, millis, stars = now.timestamp() * 1000, F.col("millis"), F.col("stars")
+    # one step of its own, so that the rules don't clean the same text again and again
+    clean = loose.withColumns(
+        {
+            "user_id": columns.given(F.col("user")),
+            "item_id": columns.given(F.col("item")),
+            "rating": columns.given(F.col("rating")),
+            "stars": columns.number(F.col("rating")),
+        }
+    )
     reason = _first(
         *_line_rules(),
-        (columns.given(F.col("user")).isNull(), NO_USER),
-        (columns.given(F.col("item")).isNull(), NO_ITEM),
+        (F.col("user_id").isNull(), NO_USER),
+        (F.col("item_id").isNull(), NO_ITEM),
         (~F.col("dated"), NO_TIME),
         (millis.isNull(), TIME_UNREADABLE),
         (millis < _FIRST_MS, TOO_OLD),
         (millis > now_ms, FUTURE),
-        (columns.given(rating).isNotNull() & stars.isNull(), RATING_UNREADABLE),
+        (F.col("rating").isNotNull() & stars.isNull(), RATING_UNREADABLE),
         (~stars.between(1, 5), RATING_OUTSIDE),
     )
     in_range = F.when(millis.between(_FIRST_MS, now_ms), millis)
     return _judged(
-        loose,
+        clean,
         reason,
-        user_id=columns.given(F.col("user")),
-        item_id=columns.given(F.col("item")),
+        user_id=F.col("user_id"),
+        item_id=F.col("item_id"),
         event_timestamp=F.timestamp_millis(in_range.cast("long")),
         rating=stars,
     )
@@ -56,16 +64,17 @@ def items(loose: DataFrame) -> DataFrame:
     title = F.coalesce(columns.plain(F.col("title")), F.lit(""))
     clean = loose.withColumns(
         {
+            "item_id": columns.given(F.col("item")),
             "title": title,
             "brand": columns.plain(F.col("brand")),
             "path": columns.plain_path(F.col("path")),
         }
     )
-    reason = _first(*_line_rules(), (columns.given(F.col("item")).isNull(), NO_ITEM))
+    reason = _first(*_line_rules(), (F.col("item_id").isNull(), NO_ITEM))
     return _judged(
         clean,
         reason,
-        item_id=columns.given(F.col("item")),
+        item_id=F.col("item_id"),
         title=F.col("title"),
         categories=F.coalesce(F.col("path"), F.array().cast("array<string>")),
         brand=F.when(F.col("brand") != "", F.col("brand")),
@@ -76,9 +85,10 @@ def items(loose: DataFrame) -> DataFrame:
 
 def _judged(loose: DataFrame, reason: Column, **canonical: Column) -> DataFrame:
     kept = [F.col(name) for name in ("file", "block", "at")]
-    raw = F.when(reason.isNotNull(), F.substring("value", 1, 2000))
+    raw = F.when(F.col("reason").isNotNull(), F.substring("value", 1, 2000))
     named = [column.alias(name) for name, column in canonical.items()]
-    return loose.select(*kept, *named, reason.alias("reason"), raw.alias("raw"))
+    judged = loose.withColumn("reason", reason)
+    return judged.select(*kept, *named, "reason", raw.alias("raw"))
 
 
 def _line_rules() -> tuple[tuple[Column, str], ...]:
