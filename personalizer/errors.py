@@ -17,7 +17,9 @@ class PersonalizerError(Exception):
 
     def __init__(self, what: str, *, where: str = "", fix: str = "") -> None:
         self.what, self.where, self.fix = what, where, fix
-        super().__init__(": ".join(part for part in (where, what) if part) + (f" ({fix})" if fix else ""))
+        super().__init__(
+            ": ".join(part for part in (where, what) if part) + (f" ({fix})" if fix else "")
+        )
 
 
 class MissingExtraError(PersonalizerError, ImportError):
