@@ -20,7 +20,7 @@ class EncoderConfig:
 
     path: str = setting("", "folder of the encoder; empty: hub cache, offline package, then hub")
     name: str = setting("sentence-transformers/all-MiniLM-L6-v2", "encoder by hub name")
-    batch_tokens: int = setting(4096, "tokens per batch, padding included")
+    batch_tokens: int = setting(1024, "tokens per batch, padding included")
     max_tokens: int = setting(64, "a longer text is cut")
 
 
@@ -31,11 +31,15 @@ class LMConfig:
     name: str = setting("tiny", "`tiny`, or any causal LM of transformers by name or path")
     dtype: str = setting("float32", "weights' type: float32, bfloat16 or float16")
     device: str = setting("cpu", "cpu or cuda")
-    vocab_size: int = setting(4096, "tiny: tokens in the vocabulary")
-    hidden_size: int = setting(160, "tiny: width; everything else is derived")
-    layers: int = setting(3, "tiny: layers")
+    vocab_size: int = setting(2048, "tiny: tokens in the vocabulary")
+    hidden_size: int = setting(128, "tiny: width; everything else is derived")
+    layers: int = setting(2, "tiny: layers")
     epochs: int = setting(3, "tiny: passes over the catalogue's text")
-    max_steps: int = setting(1500, "tiny: training steps at most")
+    max_steps: int = setting(400, "tiny: training steps at most")
+    step_tokens: int = setting(2048, "tiny: tokens per training step, padding included")
+    context: int = setting(256, "tiny: a longer text is cut into pieces of this many tokens")
+    learning_rate: float = setting(3e-3, "tiny: AdamW, at its height")
+    title_tokens: int = setting(32, "a longer title is cut")
 
 
 @dataclass(frozen=True)

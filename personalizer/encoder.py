@@ -1,0 +1,130 @@
+"""Texts to unit vectors, by any encoder of transformers; all-MiniLM-L6-v2 by default."""
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+from personalizer.config import EncoderConfig
+from personalizer.errors import WeightsError, extra
+from personalizer.weights import fingerprint, locate
+
+with extra("llm"):
+    import numpy as np
+    import torch
+    from numpy.typing import NDArray
+    from torch import Tensor
+    from transformers import AutoModel, AutoTokenizer
+
+__all__ = ["Encoder", "TextEncoder", "locate"]
+
+Progress = Callable[[int, int], None]
+Vectors = NDArray[np.float32]
+
+
+class Encoder(Protocol):
+    """What `TextEncoder` and `CachedEncoder` share."""
+
+    @property
+    def version(self) -> str:
+        """Name and weights, for the lineage of what was computed."""
+
+    @property
+    def dim(self) -> int:
+        """Length of a vector."""
+
+    def encode(self, texts: Sequence[str], progress: Progress | None = None) -> Vectors:
+        """Encode texts as rows (N, D) of length one."""
+
+
+class TextEncoder:
+    """An encoder in memory."""
+
+    def __init__(self, config: EncoderConfig) -> None:
+        folder = locate(config)
+        self.version = f"{_name(config)}@{fingerprint(folder)[:8]}"
+        try:
+            self._tokenizer: Any = AutoTokenizer.from_pretrained(folder)
+            self._model: Any = AutoModel.from_pretrained(folder, dtype=best_dtype()).eval()
+        except (OSError, ValueError, RuntimeError) as error:
+            raise WeightsError(
+                f"not an encoder that transformers can load: {error}", where=str(folder)
+            ) from error
+        self.dim = int(self._model.config.hidden_size)
+        self._pool = _pooling(folder)
+        self._batch_tokens = config.batch_tokens
+        self._max_tokens = min(config.max_tokens, self._tokenizer.model_max_length)
+
+    def encode(self, texts: Sequence[str], progress: Progress | None = None) -> Vectors:
+        """Encode texts as rows (N, D) of length one; equal texts are encoded once."""
+        row_of = {text: row for row, text in enumerate(dict.fromkeys(texts))}
+        vectors = np.zeros((len(row_of), self.dim), np.float32)
+        done = 0
+        for rows, tokens in self._batches(list(row_of)):
+            vectors[rows] = self._forward(tokens)
+            done += len(rows)
+            if progress:
+                progress(done, len(row_of))
+        return vectors[[row_of[text] for text in texts]]
+
+    def _batches(self, texts: list[str]) -> Iterator[tuple[list[int], list[list[int]]]]:
+        """Yield (rows, tokens) of texts of like length, so that little is padding."""
+        if not texts:
+            return
+        ids = self._tokenizer(texts, truncation=True, max_length=self._max_tokens)["input_ids"]
+        rows: list[int] = []
+        for row in sorted(range(len(ids)), key=lambda i: len(ids[i])):
+            # rows come shortest first: this one would set the width of the batch
+            if rows and (len(rows) + 1) * len(ids[row]) > self._batch_tokens:
+                yield rows, [ids[i] for i in rows]
+                rows = []
+            rows.append(row)
+        yield rows, [ids[i] for i in rows]
+
+    @torch.inference_mode()
+    def _forward(self, tokens: list[list[int]]) -> Vectors:
+        lengths = torch.tensor([len(t) for t in tokens])  # (B,)
+        width = int(lengths.max())
+        pad = self._tokenizer.pad_token_id or 0
+        ids = torch.tensor([t + [pad] * (width - len(t)) for t in tokens])  # (B, T)
+        mask = torch.arange(width) < lengths[:, None]  # (B, T)
+        hidden = self._model(
+            input_ids=ids, attention_mask=mask.long()
+        ).last_hidden_state  # (B, T, D)
+        pooled = self._pool(hidden.float(), mask)  # (B, D)
+        return torch.nn.functional.normalize(pooled, dim=-1).numpy()
+
+
+def best_dtype() -> torch.dtype:
+    """Choose bfloat16 where the CPU multiplies it in hardware (AMX); elsewhere it is slower."""
+    capabilities: dict[str, Any] = getattr(torch.cpu, "get_capabilities", dict)()
+    return torch.bfloat16 if capabilities.get("amx_bf16") else torch.float32
+
+
+def _name(config: EncoderConfig) -> str:
+    return Path(config.path).resolve().name if config.path else config.name
+
+
+def _mean(hidden: Tensor, mask: Tensor) -> Tensor:
+    weights = mask[..., None].to(hidden)  # (B, T, 1)
+    return (hidden * weights).sum(1) / weights.sum(1).clamp(min=1)  # (B, D)
+
+
+def _first(hidden: Tensor, mask: Tensor) -> Tensor:  # noqa: ARG001 - one signature for all
+    return hidden[:, 0]  # (B, D)
+
+
+def _last(hidden: Tensor, mask: Tensor) -> Tensor:
+    return hidden[torch.arange(len(hidden)), mask.sum(1) - 1]  # (B, D)
+
+
+def _pooling(folder: Path) -> Callable[[Tensor, Tensor], Tensor]:
+    """Pool as the model's own folder says; by the mean where it says nothing."""
+    file = folder / "1_Pooling" / "config.json"
+    said = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
+    mode = said.get("pooling_mode")
+    if said.get("pooling_mode_cls_token") or mode == "cls":
+        return _first
+    if said.get("pooling_mode_lasttoken") or mode == "lasttoken":
+        return _last
+    return _mean

@@ -1,0 +1,103 @@
+"""How much more likely a title is to a shopper than to anyone."""
+
+from collections.abc import Sequence
+
+from personalizer.errors import PersonalizerError, WeightsError, extra
+from personalizer.hypernet import HyperNetwork
+from personalizer.lm.likelihood import Titles, batches_by_length
+from personalizer.lm.load import LanguageModel
+from personalizer.lora import attach
+
+with extra("llm"):
+    import numpy as np
+    import torch
+    from numpy.typing import NDArray
+    from torch import Tensor
+
+__all__ = ["TitleScorer"]
+
+Scores = NDArray[np.float32]
+SHOPPERS = 64  # whose adapters are in memory together
+
+
+class TitleScorer:
+    """Scores catalogue items for shoppers by their titles.
+
+    A score is the title's mean log-probability per token with the shopper's adapter minus that
+    without: the difference removes what is likely for everyone. An item without a title scores 0.
+    """
+
+    def __init__(
+        self,
+        lm: LanguageModel,
+        hypernet: HyperNetwork,
+        titles: Sequence[str],
+        *,
+        batch_tokens: int = 4096,
+    ) -> None:
+        self._lm, self._hypernet = lm, hypernet.eval()
+        self._adapted = attach(lm.model, hypernet.config.targets, hypernet.config.scale)
+        if self._adapted.shapes != hypernet.shapes:
+            raise WeightsError(
+                f"made for {hypernet.shapes}, not {self._adapted.shapes}",
+                where="hypernetwork",
+                fix="train it for this language model",
+            )
+        self._titles = Titles.of(lm, titles)
+        self._batch_tokens = batch_tokens
+        # what anyone thinks of a title: the same for all shoppers, computed when first asked
+        self._base = np.full(len(titles), np.nan, np.float32)  # (I,)
+
+    @torch.inference_mode()
+    def score(self, user_vectors: Scores, items: NDArray[np.int32]) -> Scores:
+        """Score items (U, K) for users (U, D); -1 is padding and scores -inf: (U, K)."""
+        self._check(user_vectors, items)
+        scores = np.full(items.shape, -np.inf, np.float32)
+        with self._lm.lock:
+            self._learn_base(items)
+            for start in range(0, len(items), SHOPPERS):
+                some = slice(start, start + SHOPPERS)
+                self._score(user_vectors[some], items[some], scores[some])
+        return scores
+
+    def _check(self, user_vectors: Scores, items: NDArray[np.int32]) -> None:
+        expected = (len(items), self._hypernet.user_dim)
+        if items.ndim != 2 or user_vectors.shape != expected:
+            raise PersonalizerError(
+                f"vectors {user_vectors.shape} for items {items.shape}",
+                where="TitleScorer.score",
+                fix=f"give vectors (U, {self._hypernet.user_dim}) and items (U, K)",
+            )
+        if items.max(initial=-1) >= len(self._titles) or items.min(initial=0) < -1:
+            raise PersonalizerError(
+                f"an item is outside the catalogue of {len(self._titles)}",
+                where="TitleScorer.score",
+                fix="score with the catalogue the titles came from",
+            )
+
+    def _learn_base(self, items: NDArray[np.int32]) -> None:
+        """Fill in the titles' log-probabilities without adapters, where still unknown."""
+        asked = np.unique(items[items >= 0]).astype(np.int64)
+        new = asked[np.isnan(self._base[asked])]
+        for batch in self._batches(new):
+            self._base[new[batch]] = -self._titles.nll(self._lm, new[batch]).cpu().numpy()
+
+    def _score(self, vectors: Scores, items: NDArray[np.int32], out: Scores) -> None:
+        """Fill `out` (U, K): all pairs of shopper and item, sorted by length across shoppers."""
+        users, places = np.nonzero(items >= 0)  # (P,), (P,)
+        rows = items[users, places].astype(np.int64)  # (P,)
+        device = self._lm.device
+        adapters = self._hypernet(_tensor(vectors).to(device))
+        for batch in self._batches(rows):
+            of = torch.from_numpy(users[batch]).to(device)  # (B,) whose adapter
+            with self._adapted.use(adapters, of):
+                nll = self._titles.nll(self._lm, rows[batch])
+            out[users[batch], places[batch]] = -nll.cpu().numpy() - self._base[rows[batch]]
+
+    def _batches(self, rows: NDArray[np.int64]) -> list[NDArray[np.int64]]:
+        """Positions of rows in batches of titles of like length."""
+        return list(batches_by_length(self._titles.lengths[rows] + 1, self._batch_tokens))
+
+
+def _tensor(vectors: Scores) -> Tensor:
+    return torch.from_numpy(np.ascontiguousarray(vectors, np.float32))
