@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from recsys.errors import extra
-from recsys.report.formats import FILTERS
+from recsys.report.formats import FILTERS, number, percent
 from recsys.report.plots import dot_plot
 from recsys.report.verdict import direction, verdict
 
@@ -82,7 +82,7 @@ def _best_first(evaluation: Mapping[str, Any]) -> list[str]:
 
 def _plots(evaluation: Mapping[str, Any]) -> dict[str, Markup]:
     k, methods = evaluation["k"], evaluation["methods"]
-    titles = {f"ndcg@{k}": f"NDCG@{k}", f"hr@{k}": f"HR@{k}"}
+    drawn = [(f"ndcg@{k}", f"NDCG@{k}", number), (f"hr@{k}", f"HR@{k}", percent)]
     return {
         title: Markup(  # noqa: S704 - matplotlib escapes the names it draws
             dot_plot(
@@ -90,9 +90,10 @@ def _plots(evaluation: Mapping[str, Any]) -> dict[str, Markup]:
                 metric,
                 headline=evaluation["headline"],
                 label=f"{title} by method with 95 % intervals; the table has the numbers",
+                show=show,
             )
         )
-        for metric, title in titles.items()
+        for metric, title, show in drawn
     }
 
 

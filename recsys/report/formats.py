@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime
+from functools import partial
 
 MINUS, NARROW_SPACE, NOTHING = "\u2212", "\u202f", "\u2013"
 
@@ -52,6 +53,8 @@ FILTERS: dict[str, Callable[..., str]] = {
     "signed": signed,
     "percent": percent,
     "interval": interval,
+    "signed_interval": partial(interval, show=signed),
+    "percent_interval": partial(interval, show=percent),
     "count": count,
     "moment": moment,
 }

@@ -2,7 +2,7 @@
 
 import io
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from recsys.errors import extra
@@ -28,30 +28,44 @@ LONGEST_NAME = 22
 
 
 def dot_plot(
-    methods: Mapping[str, Mapping[str, Any]], metric: str, *, headline: str, label: str
+    methods: Mapping[str, Mapping[str, Any]],
+    metric: str,
+    *,
+    headline: str,
+    label: str,
+    show: Callable[[float], str] = number,
 ) -> str:
     """Draw a dot and its interval per method, best on top, popularity's mean as a dashed line."""
     names = sorted(methods, key=lambda name: methods[name][metric])
     with mpl.rc_context({**STYLE, "svg.hashsalt": metric}):
-        figure = Figure(figsize=(4.7, 0.55 + 0.36 * len(names)), layout="constrained")
+        figure = Figure(figsize=(4.1, 0.55 + 0.36 * len(names)), layout="constrained")
         axes = figure.add_subplot()
         if BASELINE in methods:
             axes.axvline(methods[BASELINE][metric], color=MUTED, linewidth=0.8, dashes=(3, 3))
         for row, name in enumerate(names):
-            _dot(axes, row, methods[name], metric, strong=name == headline)
+            _dot(axes, row, methods[name], metric, show, strong=name == headline)
         axes.set_yticks(range(len(names)), [_short(name) for name in names])
+        axes.xaxis.set_major_formatter(lambda tick, _: _round_number(show(tick)))
         _quiet(axes, len(names))
         return _inline(figure, metric, label)
 
 
-def _dot(axes: Axes, row: int, method: Mapping[str, Any], metric: str, *, strong: bool) -> None:
+def _dot(
+    axes: Axes,
+    row: int,
+    method: Mapping[str, Any],
+    metric: str,
+    show: Callable[[float], str],
+    *,
+    strong: bool,
+) -> None:
     """Fill the headline's dot and leave others hollow, so that it stands out without colour."""
     colour = ACCENT if strong else INK
     value, (low, high) = method[metric], method[f"{metric}_ci"]
     axes.plot([low, high], [row, row], color=colour, linewidth=2.2 if strong else 1.2)
     axes.plot(value, row, "o", color=colour, markersize=7, mfc=colour if strong else PAPER, mew=1.4)
     axes.annotate(
-        number(value),
+        show(value),
         (1.0, row),
         xycoords=("axes fraction", "data"),
         xytext=(38, 0),
@@ -72,6 +86,11 @@ def _quiet(axes: Axes, rows: int) -> None:
         side.set_visible(False)
     axes.tick_params(length=0, colors=MUTED)
     axes.tick_params(axis="y", labelcolor=INK)
+
+
+def _round_number(text: str) -> str:
+    """Drop the zeros that a tick does not need: 0.0500 is 0.05, 20.0 % is 20 %."""
+    return re.sub(r"\.?0+(?=\D*$)", "", text)
 
 
 def _short(name: str) -> str:
