@@ -1,6 +1,8 @@
 """Connect to the results database, bring its tables up to date, and check that they are."""
 
 import json
+import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -125,16 +127,29 @@ def _tune_sqlite(engine: Engine) -> None:
         connection.isolation_level = None  # the driver would begin too late; `begin` below does
         for pragma in (
             f"busy_timeout={BUSY_SECONDS * 1000}",
-            "journal_mode=WAL",
             "synchronous=NORMAL",
             "foreign_keys=ON",
         ):
             connection.execute(f"PRAGMA {pragma}")
+        _write_ahead(connection)
 
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
         mode = connection.get_execution_options().get("begin", "DEFERRED")
         connection.exec_driver_sql(f"BEGIN {mode}")
+
+
+def _write_ahead(connection: Any) -> None:
+    """Switch to WAL; the one statement that SQLite does not let wait for others by itself."""
+    deadline = time.monotonic() + BUSY_SECONDS
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+            return
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error) or time.monotonic() > deadline:
+                raise
+            time.sleep(0.02)
 
 
 @contextmanager

@@ -1,0 +1,214 @@
+"""The report: says what the numbers say, runs nothing, needs nothing, and is the same each time."""
+
+import json
+import re
+from html.parser import HTMLParser
+
+import numpy as np
+import pytest
+
+from recsys.evaluation import harness, leak
+from recsys.report import formats
+from recsys.report.build import build
+from recsys.report.verdict import verdict
+
+NASTY = "<script>alert(1)</script>"
+USERS, ITEMS = 600, 80
+
+
+def evaluation(best="P2P-adapted LLM"):
+    rng = np.random.default_rng(0)
+    targets = rng.integers(ITEMS, size=USERS).astype(np.int32)
+    lists = {"popular": np.tile(np.arange(10, dtype=np.int32), (USERS, 1))}
+    for name, share in (("retrieval", 0.1), ("ranker", 0.25), (best, 0.32)):
+        lists[name] = rng.permuted(np.tile(np.arange(ITEMS), (USERS, 1)), axis=1)[:, :10]
+        lists[name] = lists[name].astype(np.int32)
+        lucky = rng.random(USERS) < share
+        lists[name][lucky, 2] = targets[lucky]
+    result = harness.evaluate(
+        lists,
+        targets,
+        popularity=np.arange(ITEMS)[::-1],
+        n_items=ITEMS,
+        seed=0,
+        seconds=dict.fromkeys(lists, 1.25),
+        history_lengths=rng.integers(1, 30, USERS),
+    )
+    steps = {"candidates": lists["ranker"], "ranker": lists["ranker"][:, :5]}
+    return result | {"funnel": harness.funnel(steps, targets)}, targets
+
+
+def run(targets, **more):
+    ranked = leak.orders([f"{n:03d}" for n in range(ITEMS)])
+    return {
+        "release": "2014-06-01-a1b2c3",
+        "created_at": "2026-01-02T03:04:05+00:00",
+        "cut": {"train": "2014-01-01", "eval": "2014-04-01", "serve": "2014-06-01"},
+        "rows_read": {"purchases": 198_502, "items": 259_204},
+        "quarantined": [{"table": "items", "reason": "no item id", "rows": 17}],
+        "leak": leak.probe(targets, ranked, n_items=ITEMS, seed=0),
+        "reproduce": ["tailor run --seed 0"],
+        "lineage": {"encoder": "all-MiniLM-L6-v2@1"},
+    } | more
+
+
+def shopper(title="Lavender soap"):
+    return {
+        "user_id": "A1",
+        "history": [{"title": title, "when": "2014-03-01"}],
+        "items": [{"title": title, "reason": "goes with Lavender oil", "bought": True}],
+        "rung": "ranker",
+        "why": "model down",
+    }
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    out = tmp_path_factory.mktemp("report")
+    measured, targets = evaluation()
+    build(measured, run(targets), [shopper()] * 3, out)
+    return out
+
+
+class Page(HTMLParser):
+    """Tags and attributes in the order they come, and unclosed tags."""
+
+    VOID = frozenset({"meta", "br", "hr", "img", "link", "input"})
+
+    def __init__(self, text):
+        super().__init__()
+        self.tags, self.attributes, self.open = [], [], []
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append(tag)
+        self.attributes += attrs
+        if tag not in self.VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attrs):
+        self.tags.append(tag)
+        self.attributes += attrs
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+
+def test_the_page_says_what_was_measured(made):
+    text = (made / "report.html").read_text()
+    for words in (
+        "better than popularity",
+        "2014-06-01-a1b2c3",
+        "2014-04-01",
+        "198,502",
+        "no item id",
+        "P2P-adapted LLM",
+        "10 or more",
+        "goes with Lavender oil",
+        "model down",
+        "tailor run --seed 0",
+        "No order of the catalogue finds the targets",
+    ):
+        assert words in text
+
+
+def test_the_json_holds_the_same_numbers(made):
+    measured, targets = evaluation()
+    content = json.loads((made / "report.json").read_text())
+    assert content["evaluation"] == json.loads(json.dumps(measured))
+    assert content["run"] == run(targets)
+    assert content["verdict"]["kind"] == "better"
+    shown = formats.number(measured["methods"]["ranker"]["ndcg@10"])
+    assert shown in (made / "report.html").read_text()
+
+
+def test_the_page_is_whole_and_stands_alone(made):
+    page = Page((made / "report.html").read_text())
+    assert page.open == []
+    assert not {"script", "link", "img", "iframe", "object"} & set(page.tags)
+    assert page.tags.count("svg") >= 2
+    ids = [value for name, value in page.attributes if name == "id"]
+    assert len(ids) == len(set(ids))
+    loads = [v for n, v in page.attributes if n in {"src", "href", "xlink:href"}]
+    assert all(value.startswith("#") for value in loads)
+    assert not [name for name, _ in page.attributes if name.startswith("on")]
+
+
+def test_plots_wear_the_colours_of_the_page(made):
+    text = (made / "report.html").read_text()
+    assert "var(--accent)" in text
+    assert not re.search(r"#0[1-5]0[1-5]0[1-5]", text)
+
+
+def test_text_from_outside_is_text(tmp_path):
+    measured, targets = evaluation(best=NASTY)
+    nasty = run(
+        targets,
+        release=NASTY,
+        quarantined=[{"table": NASTY, "reason": NASTY, "rows": 1}],
+        reproduce=[NASTY],
+        lineage={NASTY: NASTY},
+    )
+    person = shopper(NASTY) | {"user_id": NASTY, "rung": NASTY, "why": NASTY}
+    person["items"] = [{"title": "\"'><img src=x onerror=y>", "reason": NASTY}]
+    build(measured, nasty, [person], tmp_path)
+    text = (tmp_path / "report.html").read_text()
+    page = Page(text)
+    assert not {"script", "img"} & set(page.tags)
+    assert "&lt;script&gt;" in text
+    assert page.open == []
+
+
+def test_method_names_are_not_mathematics(tmp_path):
+    measured, targets = evaluation(best=r"a $\alpha$ & b_1^2 $")
+    build(measured, run(targets), [], tmp_path)
+    assert r"$\alpha$ &amp; b_1^2 $" in (tmp_path / "report.html").read_text()
+
+
+def test_the_same_input_gives_the_same_bytes(made, tmp_path):
+    measured, targets = evaluation()
+    build(measured, run(targets), [shopper()] * 3, tmp_path)
+    for name in ("report.html", "report.json"):
+        assert (tmp_path / name).read_bytes() == (made / name).read_bytes()
+
+
+def test_a_bare_run_makes_a_report_too(tmp_path):
+    measured, _ = evaluation()
+    del measured["slices"], measured["funnel"]
+    build(measured, {"release": "r"}, [], tmp_path)
+    text = (tmp_path / "report.html").read_text()
+    assert "By length of history" not in text
+    assert "Leak probe" not in text
+
+
+def test_a_leak_is_not_whispered(tmp_path):
+    measured, _ = evaluation()
+    targets = (np.arange(USERS) % 10).astype(np.int32)
+    build(measured, run(targets), [], tmp_path)
+    assert "Do not trust the numbers" in (tmp_path / "report.html").read_text()
+
+
+def test_a_slice_that_is_not_helped_is_named(tmp_path):
+    measured, targets = evaluation()
+    measured["slices"]["cold"]["methods"]["P2P-adapted LLM"]["against_popular"]["ci"] = [-1, 1]
+    build(measured, run(targets), [], tmp_path)
+    text = (tmp_path / "report.html").read_text()
+    assert "not shown to help shoppers with a cold history" in text
+
+
+@pytest.mark.parametrize(
+    ("bounds", "kind"), [([0.01, 0.02], "better"), ([-0.02, -0.01], "worse"), ([-0.1, 0.1], "even")]
+)
+def test_the_verdict_claims_what_the_interval_does(bounds, kind):
+    measured, _ = evaluation()
+    measured["methods"]["P2P-adapted LLM"]["against_popular"]["ci"] = bounds
+    assert verdict(measured).kind == kind
+
+
+def test_numbers_as_people_read_them():
+    assert formats.signed(-0.00312) == "\u22120.0031"
+    assert formats.percent(0.0625) == "6.2\u202f%"
+    assert formats.count(1234567) == "1,234,567"
+    assert formats.number(None) == "\u2013"
+    assert formats.moment("2014-04-01T00:00:00+00:00") == "2014-04-01"
+    assert formats.moment("2014-04-01T06:30:00+02:00") == "2014-04-01 04:30 UTC"
