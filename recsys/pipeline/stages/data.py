@@ -1,6 +1,5 @@
 """From raw files to features and embeddings, offline and online."""
 
-import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -35,7 +34,7 @@ def ingest(context: Context, draft: Draft) -> None:
         now=datetime.now(UTC),
         progress=context.progress("ingest"),
     )
-    draft.describe(metrics=json.loads(report.to_json()))
+    draft.describe(metrics=report.as_dict())
 
 
 def features(context: Context, draft: Draft) -> None:
@@ -49,7 +48,6 @@ def features(context: Context, draft: Draft) -> None:
     run_moments = RunMoments(chosen.train, chosen.eval, chosen.serve)
     for done, name in enumerate(NAMES, start=1):
         history.write_moment(
-            spark,
             purchases,
             items,
             getattr(run_moments, name),

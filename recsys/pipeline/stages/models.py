@@ -34,6 +34,7 @@ from recsys.shoppers import Shoppers
 with extra("llm"):
     from personalizer.hypernet import HyperNetwork
     from personalizer.lm import load, tiny
+    from personalizer.lora import attach
     from personalizer.scoring import TitleScorer
     from personalizer.train import train as train_hypernet
 
@@ -121,9 +122,10 @@ def _language_model(inputs: Inputs, settings: Settings) -> load.LanguageModel:
 def reranker_of(inputs: Inputs, catalogue: Catalogue, settings: Settings) -> Reranker:
     """The language model with its hypernetwork, ready to score titles."""
     model = _language_model(inputs, settings)
+    config = settings.personalizer.hypernet
     network = HyperNetwork.load(
         inputs["hypernet"].path,
-        shapes=model.shapes(settings.personalizer.hypernet.targets),
+        shapes=attach(model.model, config.targets, config.scale).shapes,
         user_dim=catalogue.vectors.shape[1],
     )
     return TitleScorer(model, network, catalogue.titles)

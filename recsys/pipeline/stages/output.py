@@ -104,11 +104,8 @@ def _write_default(recommender: Recommender, catalogue: Catalogue, length: int, 
     nobody = Shoppers.from_rows([{"user_id": ""}], catalogue, _epoch())
     lists = recommender.recommend(nobody, length, highest=Rung.POPULAR, explain=True)
     entries = [
-        {"item_id": catalogue.item_ids[item], "score": float(score), "reason": reason}
-        for item, score, reason in zip(
-            lists.items[0], lists.scores[0], lists.reasons[0], strict=False
-        )
-        if item != PAD
+        {"item_id": catalogue.item_ids[item], "score": score, "reason": reason}
+        for item, score, reason in _places(lists, 0)
     ]
     path.write_text(json.dumps(entries), encoding="utf-8")
 
@@ -151,12 +148,13 @@ def report(context: Context, draft: Draft) -> None:
     )
     evaluation["funnel"] = steps
     orders = leak.orders(catalogue.item_ids)
-    evaluation["leak_probe"] = leak.probe(
-        targets, orders, n_items=len(catalogue), seed=settings.seed, k=_K
+    probe = leak.probe(
+        targets, leak.orders(catalogue.item_ids), n_items=len(catalogue), seed=settings.seed, k=_K
     )
+    about = _about(context, moments, draft.manifest.version) | {"leak": probe}
     examples = _examples(shoppers, made["tailor"], targets, catalogue)
-    build(evaluation, _about(context, moments), examples, draft.path)
-    draft.describe(metrics={"headline": _headline(evaluation)})
+    build(evaluation, about, examples, draft.path)
+    draft.describe(metrics={"headline": _headline(evaluation, probe)})
 
 
 def _measured(
@@ -213,36 +211,46 @@ def _examples(
             "user_id": str(shoppers.user_ids[row]),
             "rung": str(lists.rung[row]),
             "why": str(lists.why[row]),
-            "history": [_item(catalogue, item) for item in shoppers.history(row)[-8:]],
-            "target": _item(catalogue, targets[row]),
-            "list": [
-                _item(catalogue, item) | {"score": float(score), "reason": reason}
-                for item, score, reason in zip(
-                    lists.items[row], lists.scores[row], lists.reasons[row], strict=False
-                )
-                if item != PAD
+            "history": [{"title": catalogue.titles[item]} for item in shoppers.history(row)[-8:]],
+            "items": [
+                {
+                    "title": catalogue.titles[item],
+                    "score": float(score),
+                    "reason": reason,
+                    "bought": bool(item == targets[row]),
+                }
+                for item, score, reason in _places(lists, row)
             ],
         }
         for row in rows
     ]
 
 
-def _item(catalogue: Catalogue, item: int) -> dict[str, Any]:
-    if item == PAD:
-        return {"item_id": "", "title": "an item that is in no item file"}
-    return {
-        "item_id": catalogue.item_ids[item],
-        "title": catalogue.titles[item],
-        "category": " > ".join(catalogue.categories[item]),
-    }
+def _places(lists: Lists, row: int) -> list[tuple[int, float, str]]:
+    """The filled places of a list."""
+    places = zip(lists.items[row], lists.scores[row], lists.reasons[row], strict=False)
+    return [(int(item), float(score), reason) for item, score, reason in places if item != PAD]
 
 
-def _about(context: Context, moments: RunMoments) -> dict[str, Any]:
+def _about(context: Context, moments: RunMoments, version: str) -> dict[str, Any]:
     """What the report is about: data, moments, and the versions everything was made from."""
+    ingested = context.inputs["tables"].manifest.metrics
     return {
-        "data_cut": moments.serve.isoformat(),
-        "moments": {"train": str(moments.train), "eval": str(moments.eval)},
-        "ingest": context.inputs["tables"].manifest.metrics,
+        "release": f"candidate {version}",
+        "created_at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "cut": {
+            "models learned up to": moments.train.isoformat(),
+            "measured from": moments.eval.isoformat(),
+            "lists made at": moments.serve.isoformat(),
+        },
+        "n_purchases": ingested["purchases"],
+        "rows_read": ingested["rows"],
+        "quarantined": [
+            {"table": table, "reason": reason, "rows": rows}
+            for table, reasons in ingested["quarantined"].items()
+            for reason, rows in reasons.items()
+        ],
+        "reproduce": ["tailor run --from report --until report --force"],
         "lineage": {kind: artifact.version for kind, artifact in context.inputs.items()},
         "models": {
             kind: context.inputs[kind].manifest.metrics for kind in ("lm", "hypernet", "ranker")
@@ -250,9 +258,9 @@ def _about(context: Context, moments: RunMoments) -> dict[str, Any]:
     }
 
 
-def _headline(evaluation: Mapping[str, Any]) -> dict[str, Any]:
+def _headline(evaluation: Mapping[str, Any], probe: Mapping[str, Any]) -> dict[str, Any]:
     """The few figures that go into the release and the trend."""
     return {
         f"{name} ndcg@{_K}": round(method[f"ndcg@{_K}"], 5)
         for name, method in evaluation["methods"].items()
-    } | {"shoppers": evaluation["n_users"], "leak probe": evaluation["leak_probe"]["passed"]}
+    } | {"shoppers": evaluation["n_users"], "leak probe passed": probe["passed"]}
