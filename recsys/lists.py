@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from recsys.arrays import PAD, Floats, Ints, Longs, Objects, order_rows, padded
+from recsys.arrays import PAD, Floats, Ints, Longs, Objects, padded
 from recsys.candidates.base import CandidateSource
 from recsys.candidates.pool import Pool
 from recsys.ladder import Rung, Why
@@ -65,13 +65,13 @@ class Draft:
         """Start from the order of the pool."""
         turns = 1 / (1 + np.arange(pool.items.shape[1], dtype=np.float32))
         scores = np.where(pool.real, turns, -np.inf).astype(np.float32)
-        rungs = np.full(len(shoppers), rung, dtype=object)
-        why = np.full(len(shoppers), Why.BEST, dtype=object)
+        rungs = np.array([rung] * len(shoppers), dtype=object)  # np.full would make them str
+        why = np.array([Why.BEST] * len(shoppers), dtype=object)
         return cls(shoppers, sources, pool.items, pool.ranks, scores, rungs, why)
 
     def reorder(self, scores: Floats) -> None:
-        """Sort every list by new scores (U, P) of its items."""
-        order = order_rows(self.items, scores)
+        """Sort every list by new scores (U, P) of its items; equals keep the order they had."""
+        order = np.argsort(-scores, axis=1, kind="stable")
         self.items = np.take_along_axis(self.items, order, 1)
         self.ranks = np.take_along_axis(self.ranks, order[:, :, None], 1)
         self.scores = np.take_along_axis(scores, order, 1)

@@ -5,12 +5,12 @@ fails lowers the answers it concerns by one rung of the ladder, and the list say
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
 
-from recsys.arrays import PAD, Bools, Floats, Ints, order_rows
+from recsys.arrays import PAD, Bools, Floats, Ints
 from recsys.candidates.base import CandidateSource
 from recsys.candidates.pool import Pool, build_pool
 from recsys.candidates.popular import Popular
@@ -100,9 +100,9 @@ class Recommender:
             draft = self._personal(shoppers.take(rows), k, Rung.RANKER)
             told, _ = self._told(draft)
             for weight in grid:
-                order = order_rows(draft.items, draft.blended(told, weight))
-                found = np.take_along_axis(draft.items, order, 1)
-                gains[weight] += ndcg_of_one(found, targets[rows], k) * len(rows)
+                tried = replace(draft)
+                tried.reorder(draft.blended(told, weight))
+                gains[weight] += ndcg_of_one(tried.items, targets[rows], k) * len(rows)
         return BlendFit.choose({w: gain / max(len(asked), 1) for w, gain in gains.items()})
 
     def _answer(self, shoppers: Shoppers, k: int, highest: Rung, explain: bool) -> Lists:

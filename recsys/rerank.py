@@ -23,8 +23,9 @@ def standardise(scores: Floats) -> Floats:
     """Zero mean and unit deviation within each row; padding (-inf) stays, a flat row becomes 0."""
     real = np.isfinite(scores)
     count = np.maximum(real.sum(axis=1, keepdims=True), 1)
-    mean = np.where(real, scores, 0).sum(axis=1, keepdims=True) / count
-    centred = np.where(real, scores - mean, 0)
+    wide = scores.astype(np.float64)  # in single precision a flat row would get a deviation
+    mean = np.where(real, wide, 0).sum(axis=1, keepdims=True) / count
+    centred = np.where(real, wide - mean, 0)
     deviation = np.sqrt((centred**2).sum(axis=1, keepdims=True) / count)
     scaled = centred / np.where(deviation > 1e-6, deviation, np.inf)
     return np.where(real, scaled, -np.inf).astype(np.float32)

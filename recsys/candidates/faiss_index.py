@@ -18,6 +18,7 @@ with extra("recsys"):
 
 # fetched beyond k, so that near-ties at the border are decided by us and not by the search
 SLACK = 16
+FEW, THREADS = 32, faiss.omp_get_max_threads()
 FILE, CARD = "items.faiss", "index.json"
 
 
@@ -70,6 +71,8 @@ class ItemIndex:
         again, so that a shopper gets the same list alone and in a batch.
         """
         queries = np.ascontiguousarray(queries, np.float32)
+        # threads that wait for each other cost more than they bring to a few queries
+        faiss.omp_set_num_threads(1 if len(queries) < FEW else THREADS)
         fetched = self.index.search(queries, min(k + SLACK, len(self.catalogue)))[1]
         items = fetched.astype(np.int32)  # (Q, K)
         scores = np.matmul(self.catalogue.vectors[items], queries[:, :, None])[..., 0]

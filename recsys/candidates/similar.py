@@ -11,6 +11,10 @@ from recsys.candidates.faiss_index import ItemIndex
 from recsys.catalogue import Catalogue
 from recsys.shoppers import Shoppers
 
+ALIKE = 0.3  # below this cosine nobody would call two items similar
+NEAREST = 50  # items looked at around each of the last purchases
+BLOCK = 256
+
 
 def nearest_purchase(shoppers: Shoppers, row: int, item: int, catalogue: Catalogue) -> int | None:
     """Find the other item of the history that is nearest to an item."""
@@ -23,7 +27,9 @@ def nearest_purchase(shoppers: Shoppers, row: int, item: int, catalogue: Catalog
 
 def _like(shoppers: Shoppers, row: int, item: int, catalogue: Catalogue) -> str | None:
     near = nearest_purchase(shoppers, row, item, catalogue)
-    return None if near is None else f"similar to {catalogue.label(near)}"
+    if near is None or catalogue.vectors[near] @ catalogue.vectors[item] < ALIKE:
+        return None
+    return f"similar to {catalogue.label(near)}"
 
 
 @register
@@ -55,7 +61,34 @@ class SimilarToTaste(CandidateSource):
         code = catalogue.leaf_codes[item]
         if code != PAD and code in catalogue.leaf_codes[shoppers.history(row)]:
             return f"close to past purchases: {catalogue.categories[item][-1]}"
-        return _like(shoppers, row, item, catalogue)
+        return _like(shoppers, row, item, catalogue) or "close to the taste of past purchases"
+
+
+class NearestItems:
+    """The nearest other items of items, found when first asked for and then remembered."""
+
+    def __init__(self, index: ItemIndex, width: int) -> None:
+        size = len(index.catalogue)
+        self.index, self.width = index, min(width, size - 1)
+        self.known = np.zeros(size, bool)
+        self.items = np.empty((size, self.width), np.int32)
+        self.scores = np.empty((size, self.width), np.float32)
+
+    def of(self, items: Ints) -> tuple[Ints, Floats]:
+        """Nearest other items and similarities: both (N, width)."""
+        new = np.unique(items[~self.known[items]])
+        for start in range(0, len(new), BLOCK):
+            self._find(new[start : start + BLOCK])
+        return self.items[items], self.scores[items]
+
+    def _find(self, asked: Ints) -> None:
+        found, scores = self.index.search(self.index.catalogue.vectors[asked], self.width + 1)
+        itself = found == asked[:, None]
+        itself[~itself.any(axis=1), -1] = True  # twins pushed it out: drop the last instead
+        shape = (len(asked), self.width)
+        self.items[asked] = found[~itself].reshape(shape)
+        self.scores[asked] = scores[~itself].reshape(shape)
+        self.known[asked] = True  # last: another thread sees whole rows only
 
 
 @register
@@ -65,30 +98,26 @@ class SimilarToLast(CandidateSource):
 
     name: ClassVar[str] = "similar_to_last"
     index: ItemIndex
+    nearest: NearestItems
     depth: int = 3
     decay: float = 0.9
 
     @classmethod
     def build(cls, parts: Parts) -> Self:
         """Use the index of the release."""
-        return cls(parts.index)
+        return cls(parts.index, NearestItems(parts.index, NEAREST))
 
     def candidates(self, shoppers: Shoppers, k: int) -> tuple[Ints, Floats]:
-        """Search once per distinct last item, then merge by the best decayed similarity."""
+        """Merge what is near each of the last items by the best decayed similarity."""
         last = shoppers.recent(self.depth)[0]  # (U, n)
         rows, ages = np.nonzero(last != PAD)
         if not len(rows):
             return padded((len(shoppers), k))
-        asked, which = np.unique(last[rows, ages], return_inverse=True)
-        each = max(k // 2, 10)
-        found, value = self.index.search(self.index.catalogue.vectors[asked], each + 1)
-        value = np.where(found == asked[:, None], -np.inf, value)  # an item is not like itself
-        scores = value[which] * np.float32(self.decay) ** ages[:, None]  # (R, each)
-        real = np.isfinite(scores) & (scores > 0)
+        found, value = self.nearest.of(last[rows, ages])
+        scores = value * np.float32(self.decay) ** ages[:, None].astype(np.float32)
+        real = scores > 0
         owner = np.broadcast_to(rows[:, None], real.shape)
-        return top_per_row(
-            owner[real], found[which][real], scores[real], (len(shoppers), k), np.maximum
-        )
+        return top_per_row(owner[real], found[real], scores[real], (len(shoppers), k), np.maximum)
 
     def because(self, shoppers: Shoppers, row: int, item: int) -> str | None:
         """Name the nearest of her purchases."""

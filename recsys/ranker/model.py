@@ -23,8 +23,10 @@ with extra("recsys"):
     import lightgbm as lgb
 
 MODEL, CARD = "model.txt", "features.json"
-CHUNK = 256
+CHUNK = 128
+FEW = 4096  # rows that one thread predicts faster than two
 HELD_OUT = 0.2  # share of shoppers that decide when to stop
+ENOUGH = 100  # with fewer shoppers the held-out ones are noise, and all rounds are run
 PATIENCE = 30
 
 
@@ -84,7 +86,8 @@ class Ranker:
         self.check(features.names)
         if not len(features.values):
             return features.spread(np.empty(0, np.float32))
-        scores = self.booster.predict(features.values, num_threads=2)
+        threads = 1 if len(features.values) < FEW else 2
+        scores = self.booster.predict(features.values, num_threads=threads)
         return features.spread(np.asarray(scores, np.float32))
 
     def check(self, names: Sequence[str]) -> None:
@@ -143,7 +146,7 @@ def train(data: TrainingSet, settings: RankerSettings, seed: int) -> Ranker:
 def _held_out(groups: int, seed: int) -> Any:
     """Mask of shoppers that decide when to stop; none where there are too few to tell."""
     held = np.zeros(groups, bool)
-    if groups >= 20:
+    if groups >= ENOUGH:
         held[np.random.default_rng(seed).permutation(groups)[: int(groups * HELD_OUT)]] = True
     return held
 
