@@ -88,7 +88,7 @@ class _Run:
         torch.nn.utils.clip_grad_norm_(self.hypernet.parameters(), 1.0)
         self.optimizer.step()
         self.schedule.step()
-        return float(loss)
+        return float(loss.detach())
 
 
 def _fit(
@@ -99,7 +99,7 @@ def _fit(
 ) -> None:
     config = run.hypernet.config
     recent: deque[float] = deque(maxlen=RECENT)
-    batches = _endless(learn, config.batch_size, seed)
+    batches = _endless(learn, run.titles.lengths, config.batch_size, seed)
     for step in range(config.steps):
         recent.append(run.step(next(batches)))
         mean = float(np.mean(recent))
@@ -160,15 +160,17 @@ def _split(count: int, seed: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]
     return order[held:], order[:held]
 
 
-def _endless(rows: NDArray[np.int64], size: int, seed: int) -> Iterator[NDArray[np.int64]]:
-    """Full batches in a new seeded order in every epoch."""
+def _endless(
+    rows: NDArray[np.int64], lengths: NDArray[np.int64], size: int, seed: int
+) -> Iterator[NDArray[np.int64]]:
+    """Yield full batches in seeded order, each of titles of like length: less padding."""
     rng = np.random.default_rng([seed, 2])
-    pool = rng.permutation(rows)
     while True:
-        while len(pool) < size:
-            pool = np.concatenate([pool, rng.permutation(rows)])
-        yield pool[:size]
-        pool = pool[size:]
+        pool = np.concatenate([rng.permutation(rows) for _ in range(-(-size // len(rows)))])
+        pool = pool[: len(pool) // size * size]
+        # equal lengths stay in their random order, so a batch's company changes every time
+        batches = pool[np.argsort(lengths[pool], kind="stable")].reshape(-1, size)
+        yield from rng.permutation(batches)
 
 
 def _warm_linear(step: int, steps: int) -> float:

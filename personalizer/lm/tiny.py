@@ -131,7 +131,7 @@ def _step(model: Any, rows: list[list[int]], optimizer: torch.optim.Optimizer) -
     loss.backward()
     torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
     optimizer.step()
-    return float(loss)
+    return float(loss.detach())
 
 
 def _padded(rows: list[list[int]]) -> tuple[Tensor, Tensor]:
