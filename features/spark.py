@@ -41,6 +41,8 @@ def _conf(settings: SparkSettings) -> dict[str, str]:
         "spark.driver.extraJavaOptions": " ".join(java),
         "spark.sql.shuffle.partitions": str(settings.shuffle_partitions),
         "spark.sql.session.timeZone": "UTC",
+        # instants in UTC for every reader of the files; the default, INT96, has no zone
+        "spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS",
         "spark.sql.catalogImplementation": "in-memory",
         "spark.sql.warehouse.dir": (_scratch() / "warehouse").as_uri(),
         "spark.sql.execution.arrow.pyspark.enabled": "true",

@@ -17,7 +17,7 @@ from recsys.evaluation import leak, protocols
 from recsys.evaluation.harness import evaluate, funnel
 from recsys.ladder import Rung
 from recsys.lists import Lists
-from recsys.pipeline.moments import RunMoments
+from recsys.pipeline.moments import NAMES, RunMoments
 from recsys.pipeline.parts import catalogue_of, shoppers_at, sources_at, stats_at
 from recsys.pipeline.publish import DEFAULT
 from recsys.pipeline.publish import LISTS as LISTS_FILE
@@ -32,7 +32,7 @@ with extra("recsys"):
     import pyarrow.parquet as pq
 
 with extra("report"):
-    from recsys.report import build
+    from recsys.report.build import build
 
 
 def _recommender(context: Context, moment: str, catalogue: Catalogue) -> Recommender:
@@ -147,7 +147,6 @@ def report(context: Context, draft: Draft) -> None:
         k=_K,
     )
     evaluation["funnel"] = steps
-    orders = leak.orders(catalogue.item_ids)
     probe = leak.probe(
         targets, leak.orders(catalogue.item_ids), n_items=len(catalogue), seed=settings.seed, k=_K
     )
@@ -238,11 +237,7 @@ def _about(context: Context, moments: RunMoments, version: str) -> dict[str, Any
     return {
         "release": f"candidate {version}",
         "created_at": datetime.now(UTC).isoformat(timespec="seconds"),
-        "cut": {
-            "models learned up to": moments.train.isoformat(),
-            "measured from": moments.eval.isoformat(),
-            "lists made at": moments.serve.isoformat(),
-        },
+        "cut": {name: getattr(moments, name) for name in NAMES},
         "n_purchases": ingested["purchases"],
         "rows_read": ingested["rows"],
         "quarantined": [
