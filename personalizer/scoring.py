@@ -35,7 +35,7 @@ class TitleScorer:
         hypernet: HyperNetwork,
         titles: Sequence[str],
         *,
-        batch_tokens: int = 4096,
+        batch_tokens: int = 2048,
     ) -> None:
         self._lm, self._hypernet = lm, hypernet.eval()
         self._adapted = attach(lm.model, hypernet.config.targets, hypernet.config.scale)
