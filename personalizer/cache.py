@@ -9,8 +9,8 @@ from typing import TypeVar
 
 import numpy as np
 
-from personalizer.encoder import Encoder, Progress, Vectors
 from personalizer.errors import WeightsError
+from personalizer.vectors import Encoder, Progress, Vectors
 
 __all__ = ["CachedEncoder"]
 

@@ -35,7 +35,7 @@ class LMConfig:
     hidden_size: int = setting(128, "tiny: width; everything else is derived")
     layers: int = setting(2, "tiny: layers")
     epochs: int = setting(3, "tiny: passes over the catalogue's text")
-    max_steps: int = setting(400, "tiny: training steps at most")
+    max_steps: int = setting(300, "tiny: training steps at most")
     step_tokens: int = setting(2048, "tiny: tokens per training step, padding included")
     context: int = setting(256, "tiny: a longer text is cut into pieces of this many tokens")
     learning_rate: float = setting(3e-3, "tiny: AdamW, at its height")

@@ -3,38 +3,20 @@
 import json
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from personalizer.config import EncoderConfig
 from personalizer.errors import WeightsError, extra
+from personalizer.vectors import Encoder, Progress, Vectors
 from personalizer.weights import fingerprint, locate
 
 with extra("llm"):
     import numpy as np
     import torch
-    from numpy.typing import NDArray
     from torch import Tensor
     from transformers import AutoModel, AutoTokenizer
 
-__all__ = ["Encoder", "TextEncoder", "locate"]
-
-Progress = Callable[[int, int], None]
-Vectors = NDArray[np.float32]
-
-
-class Encoder(Protocol):
-    """What `TextEncoder` and `CachedEncoder` share."""
-
-    @property
-    def version(self) -> str:
-        """Name and weights, for the lineage of what was computed."""
-
-    @property
-    def dim(self) -> int:
-        """Length of a vector."""
-
-    def encode(self, texts: Sequence[str], progress: Progress | None = None) -> Vectors:
-        """Encode texts as rows (N, D) of length one."""
+__all__ = ["Encoder", "Progress", "TextEncoder", "Vectors", "locate"]
 
 
 class TextEncoder:

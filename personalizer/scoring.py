@@ -1,4 +1,4 @@
-"""How much more likely a title is to a shopper than to anyone."""
+"""How much more likely a title is to a shopper than to nobody in particular."""
 
 from collections.abc import Sequence
 
@@ -24,7 +24,9 @@ class TitleScorer:
     """Scores catalogue items for shoppers by their titles.
 
     A score is the title's mean log-probability per token with the shopper's adapter minus that
-    without: the difference removes what is likely for everyone. An item without a title scores 0.
+    with nobody's: the adapter of the zero vector. Training moves all adapters from what is in the
+    catalogue to what is bought; against the bare model that common move drowns the shopper's own.
+    An item without a title scores 0, and so does everything for a shopper without a history.
     """
 
     def __init__(
@@ -33,7 +35,7 @@ class TitleScorer:
         hypernet: HyperNetwork,
         titles: Sequence[str],
         *,
-        batch_tokens: int = 4096,
+        batch_tokens: int = 2048,
     ) -> None:
         self._lm, self._hypernet = lm, hypernet.eval()
         self._adapted = attach(lm.model, hypernet.config.targets, hypernet.config.scale)
@@ -45,8 +47,8 @@ class TitleScorer:
             )
         self._titles = Titles.of(lm, titles)
         self._batch_tokens = batch_tokens
-        # what anyone thinks of a title: the same for all shoppers, computed when first asked
-        self._base = np.full(len(titles), np.nan, np.float32)  # (I,)
+        # what nobody in particular thinks of a title: computed once, when first asked
+        self._common = np.full(len(titles), np.nan, np.float32)  # (I,)
 
     @torch.inference_mode()
     def score(self, user_vectors: Scores, items: NDArray[np.int32]) -> Scores:
@@ -54,7 +56,7 @@ class TitleScorer:
         self._check(user_vectors, items)
         scores = np.full(items.shape, -np.inf, np.float32)
         with self._lm.lock:
-            self._learn_base(items)
+            self._learn_common(items)
             for start in range(0, len(items), SHOPPERS):
                 some = slice(start, start + SHOPPERS)
                 self._score(user_vectors[some], items[some], scores[some])
@@ -75,12 +77,15 @@ class TitleScorer:
                 fix="score with the catalogue the titles came from",
             )
 
-    def _learn_base(self, items: NDArray[np.int32]) -> None:
-        """Fill in the titles' log-probabilities without adapters, where still unknown."""
+    def _learn_common(self, items: NDArray[np.int32]) -> None:
+        """Fill in the titles' log-probabilities with nobody's adapter, where still unknown."""
         asked = np.unique(items[items >= 0]).astype(np.int64)
-        new = asked[np.isnan(self._base[asked])]
+        new = asked[np.isnan(self._common[asked])]
+        nobody = self._hypernet(torch.zeros(1, self._hypernet.user_dim, device=self._lm.device))
         for batch in self._batches(new):
-            self._base[new[batch]] = -self._titles.nll(self._lm, new[batch]).cpu().numpy()
+            with self._adapted.use(nobody):  # one adapter for all rows
+                nll = self._titles.nll(self._lm, new[batch])
+            self._common[new[batch]] = -nll.cpu().numpy()
 
     def _score(self, vectors: Scores, items: NDArray[np.int32], out: Scores) -> None:
         """Fill `out` (U, K): all pairs of shopper and item, sorted by length across shoppers."""
@@ -92,7 +97,7 @@ class TitleScorer:
             of = torch.from_numpy(users[batch]).to(device)  # (B,) whose adapter
             with self._adapted.use(adapters, of):
                 nll = self._titles.nll(self._lm, rows[batch])
-            out[users[batch], places[batch]] = -nll.cpu().numpy() - self._base[rows[batch]]
+            out[users[batch], places[batch]] = -nll.cpu().numpy() - self._common[rows[batch]]
 
     def _batches(self, rows: NDArray[np.int64]) -> list[NDArray[np.int64]]:
         """Positions of rows in batches of titles of like length."""

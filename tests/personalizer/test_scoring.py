@@ -67,6 +67,12 @@ def test_before_training_every_score_is_zero(trained, fresh, world, users):
     np.testing.assert_allclose(scores, 0, atol=1e-5)
 
 
+def test_a_shopper_without_a_history_changes_no_order(scorer, world):
+    items = np.arange(len(world.titles), dtype=np.int32)[None]
+    scores = scorer.score(np.zeros((1, 16), np.float32), items)
+    np.testing.assert_allclose(scores, 0, atol=1e-5)
+
+
 def test_nobody_and_nothing_are_fine(scorer, users):
     assert scorer.score(users[:0], np.zeros((0, 3), np.int32)).shape == (0, 3)
     assert scorer.score(users, np.zeros((4, 0), np.int32)).shape == (4, 0)
