@@ -1,16 +1,14 @@
 """Read what was published: the lists of the live release, whole or not at all."""
 
-import json
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any, Self
 
 from recsys.artifacts import Artifact, ArtifactStore, Release, Releases
 from recsys.errors import extra
-from recsys.pipeline.publish import DEFAULT, LISTS, from_row
+from recsys.listing import default_list, list_in
 from recsys.results import database, writer
 from recsys.results.errors import ResultsError
-from recsys.results.writer import Entry, ShopperList
+from recsys.results.writer import ShopperList
 from recsys.settings import Settings
 
 with extra("recsys"):
@@ -50,14 +48,8 @@ class Published:
             return None
 
     def _in_file(self, user_id: str) -> ShopperList | None:
-        path = self.artifacts["lists"].path / LISTS
-        rows = pq.read_table(path, filters=[("user_id", "==", user_id)]).to_pylist()
-        return from_row(rows[0]) if rows else None
+        return list_in(self.artifacts["lists"].path, user_id)
 
     def _popular(self, user_id: str) -> ShopperList:
-        return ShopperList(user_id, self._default, rung="popular", why="unknown shopper")
-
-    @cached_property
-    def _default(self) -> tuple[Entry, ...]:
-        path = self.artifacts["lists"].path / DEFAULT
-        return tuple(Entry(**entry) for entry in json.loads(path.read_text(encoding="utf-8")))
+        entries = default_list(self.artifacts["lists"].path)
+        return ShopperList(user_id, entries, rung="popular", why="unknown shopper")

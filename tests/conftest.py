@@ -1,8 +1,10 @@
 """What all tests share: one Spark session and one home per run, and who may be missing."""
 
 import os
+import shutil
 import socket
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,6 +12,8 @@ import pytest
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
+
+    from recsys.pipeline.run import RunResult
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")  # tests fetch nothing
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
@@ -57,3 +61,36 @@ def spark() -> Iterator["SparkSession"]:
     made = session(SparkSettings(master="local[2]", driver_memory="2g", shuffle_partitions=2))
     yield made
     made.stop()
+
+
+@dataclass(frozen=True)
+class Home:
+    """A home with one published release of a tiny shop."""
+
+    path: Path
+    shop: Path
+    result: "RunResult"
+
+
+@pytest.fixture(scope="session")
+def published(spark: "SparkSession", tmp_path_factory: pytest.TempPathFactory) -> Home:
+    """One run of the whole way, shared; who changes it takes `home` instead."""
+    from recsys.pipeline.run import run
+    from tests import tiny
+
+    folder = tmp_path_factory.mktemp("a tiny shop")
+    raw = tiny.shop(folder / "raw", seed=1)
+    return Home(folder / "home", folder / "raw", run(tiny.settings(folder / "home"), raw=raw))
+
+
+@pytest.fixture
+def home(published: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
+    """A copy of the published home to change at will; the environment names it."""
+    from tests import tiny
+
+    copy = tmp_path / "home"
+    shutil.copytree(published.path, copy, symlinks=True)
+    for name, value in tiny.ENVIRONMENT.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("TAILOR_HOME", str(copy))
+    return Home(copy, published.shop, published.result)

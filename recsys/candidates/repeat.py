@@ -39,4 +39,4 @@ class Repeat(CandidateSource):
             return None
         days = int(bought.min())
         when = {0: "today", 1: "yesterday"}.get(days, f"{days} days ago")
-        return f"replenishes an item bought {when}"
+        return f"bought before, last {when}"

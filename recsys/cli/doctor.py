@@ -27,7 +27,7 @@ def _doctor(_args: argparse.Namespace, settings: Settings) -> int:
             for p in environment.packages()
         ],
     )
-    out().print(f"\nJava: {_java()}\nhome: {settings.home.resolve()}\nno conflicting packages")
+    out().print(f"Java: {_java()}\nhome: {settings.home.resolve()}\nno conflicting packages")
     return 0
 
 

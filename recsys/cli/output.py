@@ -46,9 +46,11 @@ def table(
     title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]], *, right: Sequence[str] = ()
 ) -> None:
     """Print a table; every cell is escaped."""
-    drawn = Table(title=title, title_justify="left", header_style="bold", box=None, pad_edge=False)
+    out().print(f"[bold]{escape(title)}[/]", soft_wrap=True)  # a table's own title would wrap
+    drawn = Table(header_style="dim", box=None, pad_edge=False)
     for column in columns:
         drawn.add_column(column, justify="right" if column in right else "left", overflow="fold")
     for row in rows:
         drawn.add_row(*(escape(str(cell)) for cell in row))
     out().print(drawn)
+    out().print()

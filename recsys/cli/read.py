@@ -49,9 +49,9 @@ def _recommend(args: argparse.Namespace, settings: Settings) -> int:
 
 def show_list(user: str, found: Any, titles: dict[str, dict[str, Any]]) -> None:
     """Draw one shopper's list."""
-    because = f", because: {found.why}" if found.why else ""
+    because = f", because: {found.why.replace('_', ' ')}" if found.why not in {"", "best"} else ""
     table(
-        f"{user} (by {found.rung}{because})",
+        f"For {user}, by {found.rung.replace('_', ' ')}{because}",
         ("", "item", "title", "price", "why"),
         [
             (

@@ -15,7 +15,7 @@ def show_run(settings: Settings, result: RunResult) -> None:
     """Tell what the run made, and what to look at."""
     if result.release:
         show_results(result)
-        out().print(f"\nrelease {result.release}")
+        out().print(f"release {result.release}")
     out().print(f"artifacts: {', '.join(result.artifacts)} in {_path(settings.home.resolve())}")
 
 
@@ -26,11 +26,10 @@ def show_demo(settings: Settings, result: DemoResult) -> None:
     shoppers = _three(result.run)
     for user in shoppers:
         found = published.list_of(user)
-        out().print()
         show_list(user, found, published.titles([entry.item_id for entry in found.entries]))
     prefix = ".venv/bin/tailor"
     out().print(
-        "\n[bold]Next[/]\n"
+        "[bold]Next[/]\n"
         f"  {prefix} recommend {shoppers[0]}\n"
         f"  {prefix} lookup {shoppers[0]}\n"
         f"  {prefix} release list\n"
@@ -50,7 +49,7 @@ def show_results(result: RunResult) -> None:
         [_row(name, method) for name, method in evaluation["methods"].items()],
         right=("NDCG@10", "95 % interval", "HR@10", "against popular"),
     )
-    out().print(f"report: {_path(folder / 'report.html')}", soft_wrap=True)
+    out().print(f"report: {_path(folder / 'report.html')}\n", soft_wrap=True)
 
 
 def _row(name: str, method: dict[str, Any]) -> tuple[str, ...]:

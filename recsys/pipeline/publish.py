@@ -4,17 +4,13 @@ A kill at any step leaves the live release as it was: the lists of an unfinished
 id, and readers ask only for those of the release the pointer names.
 """
 
-from collections.abc import Iterator
-from pathlib import Path
-from typing import Any
-
 from sqlalchemy import Engine
 
 from recsys.artifacts import Release, Releases
 from recsys.errors import extra
+from recsys.listing import LISTS, shopper_lists
 from recsys.pipeline.stage import Context
 from recsys.results import records, writer
-from recsys.results.writer import Entry, ShopperList
 
 with extra("recsys"):
     import pyarrow as pa
@@ -24,8 +20,6 @@ with extra("features"):
     from features.store import FeatureRepo
 
 STAGE = "publish"
-LISTS = "lists.parquet"
-DEFAULT = "default.json"  # the list of whoever has none
 
 
 def publish(context: Context, engine: Engine) -> tuple[str, bool]:
@@ -35,6 +29,7 @@ def publish(context: Context, engine: Engine) -> tuple[str, bool]:
     known = releases.with_lineage(lineage)
     if known is not None and releases.was_live(known):
         # live already, or rolled back on purpose: a run over the same inputs does not undo that
+        records.record_release(engine, known, status=records.PUBLISHED, lineage=lineage)
         return known, False
     # a release that was written but never swapped in comes from a killed publish: finish it
     release = releases.read(known) if known else _draft(context, releases, lineage)
@@ -62,19 +57,6 @@ def _write_results(context: Context, engine: Engine, releases: Releases, release
     writer.write_lists(engine, release.id, shopper_lists(context.path("lists")))
     records.record_report(engine, release.id, headline=release.headline)
     context.observer.event(STAGE, "lists in the results database")
-
-
-def shopper_lists(folder: Path) -> Iterator[ShopperList]:
-    """Stream the lists of an artifact."""
-    for batch in pq.ParquetFile(folder / LISTS).iter_batches(batch_size=2_000):
-        yield from map(from_row, batch.to_pylist())
-
-
-def from_row(row: dict[str, Any]) -> ShopperList:
-    """One row of an artifact as a list."""
-    places = zip(row["item_ids"], row["scores"], row["reasons"], strict=True)
-    entries = tuple(Entry(item, score, reason) for item, score, reason in places)
-    return ShopperList(row["user_id"], entries, row["rung"], row["why"])
 
 
 def _serve_online(context: Context, release: Release) -> None:

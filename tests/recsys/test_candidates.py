@@ -80,7 +80,7 @@ def test_repeat_says_when(shop):
     items, _ = source.candidates(one, 5)
     names = [shop.catalogue.item_ids[i] for i in items[0] if i >= 0]
     assert names == ["Coffee-5", "Coffee-7", "Coffee-6"]
-    assert source.because(one, 0, int(items[0, 0])) == "replenishes an item bought 2 days ago"
+    assert source.because(one, 0, int(items[0, 0])) == "bought before, last 2 days ago"
     assert source.because(one, 0, shop.catalogue.index["Garden-1"]) is None
 
 

@@ -113,7 +113,7 @@ def store(context: Context, draft: Draft) -> None:
     ]
     repo.materialize(moment - day, moment + day, views, progress=context.progress("store"))
     (draft.path / "views.txt").write_text("\n".join(views) + "\n", encoding="utf-8")
-    write_atomically(mark, draft.manifest.version)
+    write_atomically(mark, _mark(context, draft.manifest.version))
     draft.describe(metrics={"views": len(views), "as_of": str(moment)})
 
 
@@ -133,4 +133,9 @@ def _offline(context: Context) -> Path:
 def still_filled(context: Context, artifact: Artifact) -> bool:
     """Whether the online store was last filled from this artifact."""
     mark = context.store.home / "feast" / MARK
-    return mark.exists() and mark.read_text(encoding="utf-8") == artifact.version
+    return mark.exists() and mark.read_text(encoding="utf-8") == _mark(context, artifact.version)
+
+
+def _mark(context: Context, version: str) -> str:
+    # the registry holds whole paths: a home that was moved is filled again
+    return f"{version} {context.store.home}\n"

@@ -16,11 +16,10 @@ from recsys.errors import extra
 from recsys.evaluation import leak, protocols
 from recsys.evaluation.harness import evaluate, funnel
 from recsys.ladder import Rung
+from recsys.listing import DEFAULT, LISTS
 from recsys.lists import Lists
 from recsys.pipeline.moments import NAMES, RunMoments
 from recsys.pipeline.parts import catalogue_of, shoppers_at, sources_at, stats_at
-from recsys.pipeline.publish import DEFAULT
-from recsys.pipeline.publish import LISTS as LISTS_FILE
 from recsys.pipeline.stage import Context
 from recsys.pipeline.stages.models import BLEND, reranker_of
 from recsys.ranker.model import Ranker
@@ -59,7 +58,7 @@ def lists(context: Context, draft: Draft) -> None:
     length = context.settings.lists.length
     rungs: dict[str, int] = {}
     done = 0
-    with pq.ParquetWriter(draft.path / LISTS_FILE, _SCHEMA) as writer:
+    with pq.ParquetWriter(draft.path / LISTS, _SCHEMA) as writer:
         for part in recommender.stream(shoppers, length, explain=True):
             writer.write_table(_table(part, catalogue, shoppers.as_of))
             for rung in part.rung:
