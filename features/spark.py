@@ -32,13 +32,14 @@ def _conf(settings: SparkSettings) -> dict[str, str]:
     """Spark's configuration; whatever Spark writes for itself goes to a scratch folder."""
     # URIs, because the options are split at spaces
     java = (
+        settings.java_options,
         f"-Dlog4j2.configurationFile={_LOGGING.as_uri()}",
         f"-Dderby.stream.error.file={os.devnull}",
     )
     local = {"spark.driver.host": "127.0.0.1"} if settings.master.startswith("local") else {}
     return local | {
         "spark.driver.memory": settings.driver_memory,
-        "spark.driver.extraJavaOptions": " ".join(java),
+        "spark.driver.extraJavaOptions": " ".join(filter(None, java)),
         "spark.sql.shuffle.partitions": str(settings.shuffle_partitions),
         "spark.sql.session.timeZone": "UTC",
         # instants in UTC for every reader of the files; the default, INT96, has no zone

@@ -112,7 +112,7 @@ class FeatureRepo:
         """Read a view's row per shopper; `event_timestamp` is None where there is none."""
         self.check([])
         rows = [{"user_id": name} for name in users]
-        with told(self.home, f"reading {view}"):
+        with quiet(), told(self.home, f"reading {view}"):
             columns = self._columns[view]
             refs = [f"{view}:{column}" for column in columns]
             response = self.store.get_online_features(features=refs, entity_rows=rows)
@@ -124,7 +124,7 @@ class FeatureRepo:
     def online_views(self) -> tuple[str, ...]:
         """The views that the online feature service reads."""
         self.check([])
-        with told(self.home, f"reading the feature service {ONLINE}"):
+        with quiet(), told(self.home, f"reading the feature service {ONLINE}"):
             return tuple(self._columns)
 
     def status(self) -> list[ViewStatus]:

@@ -1,6 +1,7 @@
 """Logging, the one way: structlog, to stderr, one event per line."""
 
 import logging
+import os
 import sys
 
 import structlog
@@ -10,6 +11,7 @@ from recsys.settings import LogSettings
 
 def configure(settings: LogSettings) -> None:
     """Route structlog and the standard library's loggers to stderr in one format."""
+    os.environ.setdefault("TQDM_DISABLE", "1")  # libraries' bars: progress is drawn by rich alone
     shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,

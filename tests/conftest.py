@@ -17,8 +17,6 @@ if TYPE_CHECKING:
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")  # tests fetch nothing
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
-# tests run many small Spark jobs: a JVM that compiles less is twice as fast at that
-os.environ.setdefault("JAVA_TOOL_OPTIONS", "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC")
 
 SERVERS = {"postgres": ("PostgreSQL", 5432), "redis": ("Redis", 6379)}
 

@@ -64,20 +64,41 @@ def _ingest(args: argparse.Namespace, settings: Settings) -> int:
     if args.json:
         as_json({**counts, "tables": str(tables.path)})
         return 0
-    table("Ingested", ("count", "value"), _flat(counts))
-    out().print(f"tables: {out().escape(str(tables.path))}")
+    _show_counts(counts)
+    out().print(f"tables: {out().escape(str(tables.path))}", soft_wrap=True)
+    if any(counts["quarantined"].values()):
+        folder = result.home / "quarantine" / tables.version
+        out().print(f"refused rows: {out().escape(str(folder))}", soft_wrap=True)
     return 0
 
 
-def _flat(counts: dict[str, Any]) -> list[tuple[str, Any]]:
-    rows: list[tuple[str, Any]] = []
-    for key, value in counts.items():
-        label = key.replace("_", " ")
-        if isinstance(value, dict):
-            rows += [(f"{label}: {name}", inner) for name, inner in _flat(value)]
-        else:
-            rows.append((label, f"{value:,}" if isinstance(value, int) else value))
-    return rows
+def _show_counts(counts: dict[str, Any]) -> None:
+    table(
+        "Files",
+        ("file", "feeds", "format"),
+        [(file["path"], file["table"], file["format"]) for file in counts["files"]],
+    )
+    refused = [
+        (f"{kind}, refused: {reason}", rows)
+        for kind, reasons in counts["quarantined"].items()
+        for reason, rows in reasons.items()
+    ]
+    rows = [
+        *((f"rows of {kind} read", rows) for kind, rows in counts["rows"].items()),
+        ("purchases", counts["purchases"]),
+        ("shoppers", counts["users"]),
+        ("items", counts["items"]),
+        *(
+            (f"exact duplicates of {kind}, collapsed", n)
+            for kind, n in counts["duplicates"].items()
+        ),
+        ("item rows with other content under a known id, dropped", counts["conflicting_items"]),
+        ("purchases of unknown items, kept and flagged", counts["unknown_items"]),
+        ("items without a title, kept and flagged", counts["untitled_items"]),
+        *(refused or [("rows refused", 0)]),
+    ]
+    table("Ingested", ("", "rows"), [(what, f"{n:,}") for what, n in rows], right=("rows",))
+    out().print(f"from {counts['first_purchase']} to {counts['last_purchase']}")
 
 
 def _run(args: argparse.Namespace, settings: Settings) -> int:

@@ -6,6 +6,7 @@ import time
 import uuid
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Engine
@@ -27,6 +28,7 @@ NAMES = (*(stage.name for stage in STAGES), PUBLISH)
 class RunResult:
     """What a run did."""
 
+    home: Path
     release: str = ""
     seconds: dict[str, float] = field(default_factory=dict)
     skipped: list[str] = field(default_factory=list)
@@ -46,7 +48,7 @@ def run(
     first, last = _position(start), _position(until)
     store = ArtifactStore(settings.home)
     context = Context(settings, store, observer or Silent(), raw)
-    result = RunResult(artifacts=context.inputs)
+    result = RunResult(store.home, artifacts=context.inputs)
     with exclusive(store.home):
         engine = database.of(settings)
         database.upgrade(engine)

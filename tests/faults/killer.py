@@ -1,4 +1,4 @@
-"""Run the pipeline and die by SIGKILL at one moment: `python -m tests.faults.killer STAGE EVENT`."""
+"""Run the pipeline and die by SIGKILL at one moment, as a lost machine would."""
 
 import os
 import signal

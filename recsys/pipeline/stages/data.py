@@ -3,10 +3,9 @@
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from recsys.artifacts import Artifact
-from recsys.artifacts.files import write_atomically
 from recsys.artifacts.store import Draft
 from recsys.errors import StageError, extra
+from recsys.pipeline import marks
 from recsys.pipeline.moments import NAMES, RunMoments
 from recsys.pipeline.stage import Context
 from recsys.tables import read_table
@@ -15,8 +14,6 @@ with extra("features"):
     from features import embeddings as embedding
     from features import history, moments
     from features.ingest import ingest as read_raw
-    from features.repo.views import user_views
-    from features.store import FeatureRepo
 
 
 def ingest(context: Context, draft: Draft) -> None:
@@ -93,16 +90,14 @@ def embeddings(context: Context, draft: Draft) -> None:
     draft.describe(metrics={"items": len(vectors), "encoder": encoder.version})
 
 
-# what the online store was last filled from; without it, or with another, it is filled again
-MARK = "filled-from"
-
-
 def store(context: Context, draft: Draft) -> None:
     """Apply the Feast repository and materialise the features that serve."""
+    from features.repo.views import user_views  # Feast takes seconds to import
+    from features.store import FeatureRepo
+
     offline = _offline(context)
     repo = FeatureRepo(context.store.home / "feast", context.settings.features.store)
-    mark = repo.home / MARK
-    mark.unlink(missing_ok=True)
+    marks.clear(context)
     repo.apply(offline)
     moment = RunMoments.read(context.path("features")).serve
     day = timedelta(days=1)
@@ -113,7 +108,7 @@ def store(context: Context, draft: Draft) -> None:
     ]
     repo.materialize(moment - day, moment + day, views, progress=context.progress("store"))
     (draft.path / "views.txt").write_text("\n".join(views) + "\n", encoding="utf-8")
-    write_atomically(mark, _mark(context, draft.manifest.version))
+    marks.write(context, draft.manifest.version)
     draft.describe(metrics={"views": len(views), "as_of": str(moment)})
 
 
@@ -128,14 +123,3 @@ def _offline(context: Context) -> Path:
         link.unlink(missing_ok=True)
         link.symlink_to(view)
     return offline
-
-
-def still_filled(context: Context, artifact: Artifact) -> bool:
-    """Whether the online store was last filled from this artifact."""
-    mark = context.store.home / "feast" / MARK
-    return mark.exists() and mark.read_text(encoding="utf-8") == _mark(context, artifact.version)
-
-
-def _mark(context: Context, version: str) -> str:
-    # the registry holds whole paths: a home that was moved is filled again
-    return f"{version} {context.store.home}\n"
