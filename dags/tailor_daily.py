@@ -64,7 +64,7 @@ def tailor_daily() -> None:
     chain(
         *(
             stage.override(task_id=name, doc_md=f"Stage `{name}` of `tailor run`.")(
-                name, "{{ params.reviews }}", "{{ params.items }}"
+                name, "{{ params['reviews'] }}", "{{ params['items'] }}"
             )
             for name in STAGES
         )

@@ -28,7 +28,8 @@ def _answers(port: int) -> bool:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Skip what needs a server that does not answer; in CI that is a failure."""
+    """Fast tests first; skip what needs a server that does not answer (in CI a failure)."""
+    items.sort(key=lambda item: item.get_closest_marker("slow") is not None)
     for mark, (name, port) in SERVERS.items():
         marked = [item for item in items if item.get_closest_marker(mark)]
         if not marked or _answers(port):
