@@ -1,14 +1,13 @@
-"""The moments that separate history from future, and what shoppers bought next."""
+"""The moments that separate history from future."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 
 from features.errors import QualityError, extra
-from features.timeline import tie_break, utc
 
 with extra("features"):
-    from pyspark.sql import DataFrame, Window
+    from pyspark.sql import DataFrame
     from pyspark.sql import functions as F
 
 
@@ -43,18 +42,6 @@ def choose(purchases: DataFrame, *, holdout_share: float, label_share: float) ->
         train=_midnight(days[label]),
         eval=_midnight(days[held]),
         serve=_midnight(days[-1] + timedelta(days=1)),
-    )
-
-
-def targets(purchases: DataFrame, start: datetime, end: datetime) -> DataFrame:
-    """Each shopper's first purchase in [start, end): user_id, item_id, event_timestamp."""
-    moment = F.col("event_timestamp")
-    first = Window.partitionBy("user_id").orderBy(moment, tie_break("item_id"), "item_id")
-    return (
-        purchases.filter((moment >= F.lit(utc(start))) & (moment < F.lit(utc(end))))
-        .withColumn("nth", F.row_number().over(first))
-        .filter("nth = 1")
-        .select("user_id", "item_id", "event_timestamp")
     )
 
 

@@ -1,8 +1,8 @@
 import pytest
 
 from features.errors import QualityError
-from features.moments import Moments, choose, targets
-from tests.features.shop import day, table
+from features.moments import Moments, choose
+from tests.features.shop import day
 
 pytestmark = pytest.mark.spark
 
@@ -25,20 +25,3 @@ def test_too_short_a_span_says_what_to_do(purchases):
         choose(
             purchases("ann a 2024-01-01", "ann b 2024-01-02"), holdout_share=0.1, label_share=0.1
         )
-
-
-def test_the_target_is_the_first_purchase_in_the_interval(purchases):
-    rows = ("ann a 2024-01-01", "ann b 2024-01-03", "ann c 2024-01-04", "bob c 2024-01-09")
-    got = table(targets(purchases(*rows), day("2024-01-02"), day("2024-01-09")), "user_id")
-    assert {user: row["item_id"] for user, row in got.items()} == {"ann": "b"}
-
-
-def test_the_files_order_does_not_choose_among_ties(purchases):
-    rows = [f"ann item{n} 2024-01-03" for n in range(8)]
-    chosen = {
-        table(targets(purchases(*order), day("2024-01-02"), day("2024-01-09")), "user_id")["ann"][
-            "item_id"
-        ]
-        for order in (rows, rows[::-1], rows[3:] + rows[:3])
-    }
-    assert len(chosen) == 1

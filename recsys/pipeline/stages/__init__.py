@@ -6,7 +6,10 @@ This table is all that loads with it; a stage's function, and what that imports,
 from recsys.pipeline.stage import Stage
 
 _HERE = "recsys.pipeline.stages"
+# from the ranker on, stages share their helpers
 _RANKING = (
+    _HERE,
+    "recsys.pipeline.parts",
     "recsys.candidates",
     "recsys.ranker",
     "recsys.catalogue",
@@ -84,7 +87,7 @@ STAGES: tuple[Stage, ...] = (
     Stage(
         name="lists",
         kind="lists",
-        make=f"{_HERE}.output:lists",
+        make=f"{_HERE}.lists:lists",
         inputs=(*_MODELS, "ranker"),
         settings=("lists", "candidates", "personalizer.lm", "seed"),
         code=(*_RANKING, "personalizer"),
@@ -92,7 +95,7 @@ STAGES: tuple[Stage, ...] = (
     Stage(
         name="report",
         kind="report",
-        make=f"{_HERE}.output:report",
+        make=f"{_HERE}.report:report",
         inputs=(*_MODELS, "ranker"),
         settings=("lists", "candidates", "personalizer.lm", "seed"),
         code=(*_RANKING, "personalizer", "recsys.evaluation", "recsys.report"),
