@@ -82,9 +82,10 @@ def _options(command: argparse.ArgumentParser) -> Iterator[str]:
         if isinstance(action, argparse._HelpAction):
             continue
         name = action.option_strings[0] if action.option_strings else str(action.metavar)
-        value = f" {action.metavar or '|'.join(action.choices or ())}" if _takes(action) else ""
+        value = f" {action.metavar or action.dest.upper()}" if _takes(action) else ""
         more = "…" if action.nargs == "+" else ""
-        yield f"| `{(name + value).strip()}{more}` | {action.help} |".replace("||", "|")
+        choices = f": {', '.join(action.choices)}" if action.choices else ""
+        yield f"| `{(name + value).strip()}{more}` | {action.help}{choices} |"
 
 
 def _takes(action: argparse.Action) -> bool:

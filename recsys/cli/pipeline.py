@@ -8,7 +8,10 @@ from recsys import environment
 from recsys.cli.output import as_json, out, table
 from recsys.cli.progress import Display
 from recsys.errors import SettingsError
+from recsys.pipeline.stages import STAGES
 from recsys.settings import Settings
+
+STAGE_NAMES = ", ".join([*(stage.name for stage in STAGES), "publish"])
 
 
 def register(commands: Any) -> None:
@@ -20,7 +23,9 @@ def register(commands: Any) -> None:
 
     run = commands.add_parser("run", help="all stages: from raw files to a published release")
     _raw(run, required=False)
-    run.add_argument("--from", dest="start", metavar="STAGE", help="go on from this stage")
+    run.add_argument(
+        "--from", dest="start", metavar="STAGE", help=f"go on from this stage: {STAGE_NAMES}"
+    )
     run.add_argument("--until", metavar="STAGE", help="stop after this stage")
     run.add_argument(
         "--force", action="store_true", help="make stages again though they still hold"
