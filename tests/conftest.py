@@ -35,8 +35,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if not marked or _answers(port):
             continue
         reason = f"{name} does not answer on 127.0.0.1:{port}"
-        if os.environ.get("TAILOR_TESTS_REQUIRE_SERVERS"):
-            raise pytest.UsageError(f"{reason}, and TAILOR_TESTS_REQUIRE_SERVERS is set")
+        if os.environ.get("TESTS_REQUIRE_SERVERS"):
+            raise pytest.UsageError(f"{reason}, and TESTS_REQUIRE_SERVERS is set")
         for item in marked:
             item.add_marker(pytest.mark.skip(reason=reason))
 
