@@ -9,6 +9,13 @@ import structlog
 from recsys.settings import LogSettings
 
 
+class _CurrentStderr(logging.Handler):
+    """Writes to what stderr is now: a progress display takes it over while it draws."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        sys.stderr.write(self.format(record) + "\n")
+
+
 def configure(settings: LogSettings) -> None:
     """Route structlog and the standard library's loggers to stderr in one format."""
     os.environ.setdefault("TQDM_DISABLE", "1")  # libraries' bars: progress is drawn by rich alone
@@ -27,7 +34,7 @@ def configure(settings: LogSettings) -> None:
         logger_factory=structlog.stdlib.LoggerFactory(),
         cache_logger_on_first_use=True,
     )
-    handler = logging.StreamHandler(sys.stderr)
+    handler = _CurrentStderr()
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=shared,

@@ -5,7 +5,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from recsys.cli.output import as_json, errors, out
+from recsys.cli.output import as_json, out, table
 from recsys.settings import Settings
 
 
@@ -27,9 +27,23 @@ def _sample(args: argparse.Namespace, _settings: Settings) -> int:
     if args.json:
         as_json(asdict(report))
         return 0
-    folder = errors().escape(str(args.out))
-    out().print(f"wrote {folder}: {report}")
+    table(
+        "The built-in shop",
+        ("", "count"),
+        [
+            ("shoppers", f"{report.users:,}"),
+            ("items", f"{report.items:,}"),
+            ("purchases", f"{report.purchases:,}"),
+            ("bad rows planted", sum(report.bad_reviews.values()) + sum(report.bad_items.values())),
+            ("exact duplicates planted", report.duplicates),
+            ("purchases of unknown items planted", report.unknown_item_purchases),
+            ("items without a title planted", report.items_without_title),
+        ],
+        right=("count",),
+    )
+    folder = out().escape(str(args.out))
     out().print(
+        f"wrote {folder}; what was planted is in truth.json\n"
         f"next: tailor run --reviews {folder}/reviews.jsonl.gz --items {folder}/items.jsonl.gz",
         soft_wrap=True,
     )
