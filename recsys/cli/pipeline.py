@@ -27,9 +27,6 @@ def register(commands: Any) -> None:
         "--from", dest="start", metavar="STAGE", help=f"go on from this stage: {STAGE_NAMES}"
     )
     run.add_argument("--until", metavar="STAGE", help="stop after this stage")
-    run.add_argument(
-        "--force", action="store_true", help="make stages again though they still hold"
-    )
     run.add_argument("--json", action="store_true", help="print what was done as JSON")
     run.set_defaults(run=_run)
 
@@ -120,7 +117,6 @@ def _run(args: argparse.Namespace, settings: Settings) -> int:
             raw=raw,
             start=args.start or NAMES[0],
             until=args.until or PUBLISH,
-            force=args.force,
             observer=display,
         )
     if args.json:

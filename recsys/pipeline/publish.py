@@ -16,9 +16,6 @@ with extra("recsys"):
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-with extra("features"):
-    from features.store import FeatureRepo
-
 STAGE = "publish"
 
 
@@ -61,6 +58,8 @@ def _write_results(context: Context, engine: Engine, releases: Releases, release
 
 def _serve_online(context: Context, release: Release) -> None:
     """Put the lists into the feature store, each under the id of its release."""
+    from features.store import FeatureRepo  # Feast takes seconds to import
+
     settings = context.settings.features.store
     repo = FeatureRepo(context.store.home / "feast", settings)
     lists = pq.read_table(context.path("lists") / LISTS)

@@ -41,7 +41,6 @@ def run(
     raw: RawFiles | None = None,
     start: str = NAMES[0],
     until: str = PUBLISH,
-    force: bool = False,
     observer: Observer | None = None,
 ) -> RunResult:
     """Run the stages from `start` to `until`; stages before `start` are taken as they stand."""
@@ -55,7 +54,7 @@ def run(
         run_id = _start(engine, settings)
         try:
             for position, stage in enumerate(STAGES[: last + 1]):
-                _bring(context, result, stage, as_it_stands=position < first, force=force)
+                _bring(context, result, stage, as_it_stands=position < first)
             if until == PUBLISH:
                 result.release = _publish(context, result, engine)
         except BaseException as error:
@@ -79,9 +78,7 @@ def _position(name: str) -> int:
     return NAMES.index(name)
 
 
-def _bring(
-    context: Context, result: RunResult, stage: Stage, *, as_it_stands: bool, force: bool
-) -> None:
+def _bring(context: Context, result: RunResult, stage: Stage, *, as_it_stands: bool) -> None:
     """Have the stage's artifact at hand: as it stands, unchanged, or made now."""
     observer, began = context.observer, time.monotonic()
     observer.event(stage.name, "start")
@@ -91,7 +88,7 @@ def _bring(
         result.skipped.append(stage.name)
         return
     version = stage.version(context)
-    artifact = None if force else _intact(context, stage, version)
+    artifact = _intact(context, stage, version)
     if artifact is None:
         artifact = _make(context, stage, version)
         observer.event(stage.name, "done")
@@ -139,7 +136,7 @@ def _make(context: Context, stage: Stage, version: str) -> Artifact:
 
 
 def _publish(context: Context, result: RunResult, engine: Engine) -> str:
-    from recsys.pipeline.publish import publish  # feast and pyarrow, which other stages don't need
+    from recsys.pipeline.publish import publish  # pyarrow, which not every stage needs
 
     began = time.monotonic()
     context.observer.event(PUBLISH, "start")

@@ -150,7 +150,7 @@ def _about(context: Context, moments: RunMoments, version: str) -> dict[str, Any
             for table, reasons in ingested["quarantined"].items()
             for reason, rows in reasons.items()
         ],
-        "reproduce": ["tailor run --from report --until report --force"],
+        "reproduce": ["tailor run --reviews FILE… --items FILE… --until report"],
         "lineage": {kind: artifact.version for kind, artifact in context.inputs.items()},
         "models": {
             kind: context.inputs[kind].manifest.metrics for kind in ("lm", "hypernet", "ranker")
