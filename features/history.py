@@ -48,17 +48,18 @@ def user_purchase_stats(purchases: DataFrame, items: DataFrame, as_of: datetime)
 def user_history(purchases: DataFrame, as_of: datetime, recent: int) -> DataFrame:
     """List each shopper's latest `recent` purchases, oldest to newest, with their hash.
 
-    A tie at the cut is broken by the seeded hash; the file's order only arranges what is kept.
+    Purchases of the same second are tied: the seeded hash decides, at the cut and in the list,
+    because what is read as "her last item" downstream must not depend on the file's order.
     """
     latest = Window.partitionBy("user_id").orderBy(
-        F.desc("event_timestamp"), tie_break("item_id"), "sequence"
+        seconds().desc(), tie_break("item_id"), "item_id"
     )
     kept = (
         before(purchases, as_of)
         .withColumn("back", F.row_number().over(latest))
         .filter(F.col("back") <= recent)
     )
-    entry = F.struct(seconds().alias("time"), "sequence", "item_id")
+    entry = F.struct(seconds().alias("time"), F.negative("back").alias("nth"), "item_id")
     histories = kept.groupBy("user_id").agg(F.array_sort(F.collect_list(entry)).alias("entries"))
     told = histories.select(
         "user_id",

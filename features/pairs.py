@@ -5,7 +5,7 @@ from functools import reduce
 from operator import add
 
 from features.errors import extra
-from features.timeline import before, tie_break
+from features.timeline import before, seconds, tie_break
 
 with extra("features"):
     from pyspark.sql import Column, DataFrame, Window
@@ -18,10 +18,10 @@ LATEST_PURCHASES = 500
 def transitions(purchases: DataFrame, as_of: datetime, window: int, top: int) -> DataFrame:
     """Rank per item the `top` items bought up to `window` purchases later, nearer ones first.
 
-    Two purchases at distance d add 1/d from the earlier to the later. Bought at the very same
-    time, neither is the earlier: each direction gets half. Weights of an item add up to one before
-    the cut. Counts are kept per distance as integers, so that the sums don't depend on the order
-    Spark adds in.
+    Two purchases at distance d add 1/d from the earlier to the later. Bought in the same second,
+    neither is the earlier: each direction gets half. Weights of an item add up to one before the
+    cut. Counts are kept per distance as integers, so that the sums don't depend on the order Spark
+    adds in.
     """
     counts = [F.sum(F.when(F.col("d") == d, F.col("halves")).otherwise(0)).alias(f"n{d}")
               for d in range(1, window + 1)]  # fmt: skip
@@ -45,30 +45,30 @@ def _weigh(halves: list[Column]) -> Column:
 
 def _links(past: DataFrame, window: int) -> DataFrame:
     """List the links within each shopper's purchases as (item_id, neighbour_id, d, halves)."""
-    latest = Window.partitionBy("user_id").orderBy(
-        F.desc("event_timestamp"), tie_break("item_id"), "item_id"
-    )
+    # by the second, as everywhere: finer digits may be the source's way to keep its file order
+    latest = Window.partitionBy("user_id").orderBy(F.desc("time"), tie_break("item_id"), "item_id")
     # lag over newest-first is the next purchase: one sort serves the cap and all distances
     later = [
         F.struct(
             F.lit(d).alias("d"),
             F.lag("item_id", d).over(latest).alias("item_id"),
-            F.lag("event_timestamp", d).over(latest).alias("time"),
+            F.lag("time", d).over(latest).alias("time"),
         )
         for d in range(1, window + 1)
     ]
     near = (
-        past.select(
+        past.withColumn("time", seconds())
+        .select(
             "item_id",
-            "event_timestamp",
+            "time",
             F.row_number().over(latest).alias("back"),
             F.array(*later).alias("later"),
         )
         .filter(F.col("back") <= LATEST_PURCHASES)
-        .select("item_id", "event_timestamp", F.explode("later").alias("next"))
+        .select("item_id", "time", F.explode("later").alias("next"))
         .filter("next.item_id IS NOT NULL AND next.item_id != item_id")
     )
-    tied = F.col("event_timestamp") == F.col("next.time")
+    tied = F.col("time") == F.col("next.time")
     halves = F.when(tied, 1).otherwise(2)
     there = near.select(
         "item_id", F.col("next.item_id").alias("neighbour_id"), "next.d", halves.alias("halves")

@@ -63,10 +63,13 @@ class Releases:
         """The release the pointer names."""
         return self._pointer()[0]
 
-    def was_live(self, release_id: str) -> bool:
-        """Whether a release ever served; if not, its publish was cut off before the last step."""
-        newest = self._pointer()[1]
-        return newest is not None and release_id <= newest
+    def newest(self) -> str | None:
+        """The newest release that ever served: another than the live one after a rollback."""
+        return self._pointer()[1]
+
+    def finished(self, release_id: str) -> bool:
+        """Whether a publish got past this release; if not, it was cut off before its last step."""
+        return release_id <= (self.newest() or "")
 
     def _pointer(self) -> tuple[str | None, str | None]:
         """The live release, and the newest that ever was: they differ after a rollback."""

@@ -69,14 +69,6 @@ class ArtifactStore:
         manifest.verify(path)
         return Artifact(path, manifest)
 
-    def holds(self, kind: str, version: str) -> bool:
-        """Whether an intact version is there."""
-        try:
-            self.open(kind, version)
-        except ArtifactError:
-            return False
-        return True
-
     def versions(self, kind: str) -> list[str]:
         """All finished versions of a kind, intact or not."""
         folder = self.folder(kind)

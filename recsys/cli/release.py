@@ -35,7 +35,7 @@ def _state(releases: Releases, release_id: str) -> str:
         return f"refused: {error}"
     if release_id == releases.live():
         return "live"
-    return "intact" if releases.was_live(release_id) else "not finished"
+    return "intact" if releases.finished(release_id) else "not finished"
 
 
 def _list(args: argparse.Namespace, settings: Settings) -> int:

@@ -24,12 +24,14 @@ def publish(context: Context, engine: Engine) -> tuple[str, bool]:
     releases = Releases(context.store)
     lineage = {kind: artifact.version for kind, artifact in context.inputs.items()}
     known = releases.with_lineage(lineage)
-    if known is not None and releases.was_live(known):
-        # live already, or rolled back on purpose: a run over the same inputs does not undo that
+    # live already, or rolled back from on purpose: a run over the same inputs does not undo that
+    if known is not None and known in {releases.live(), releases.newest()}:
         records.record_release(engine, known, status=records.PUBLISHED, lineage=lineage)
         return known, False
-    # a release that was written but never swapped in comes from a killed publish: finish it
-    release = releases.read(known) if known else _draft(context, releases, lineage)
+    # one that was written but never swapped in comes from a killed publish: finish it; one that
+    # served before others did comes back under a new name, so that ids stay in order of serving
+    unfinished = known is not None and not releases.finished(known)
+    release = releases.read(known) if known and unfinished else _draft(context, releases, lineage)
     _write_results(context, engine, releases, release)
     _serve_online(context, release)
     releases.write(release)

@@ -11,7 +11,7 @@ from typing import Any
 
 from sqlalchemy import Engine
 
-from recsys.artifacts import Artifact, ArtifactStore, Manifest
+from recsys.artifacts import Artifact, ArtifactStore, Manifest, Releases
 from recsys.errors import ArtifactError, StageError
 from recsys.pipeline.lock import exclusive
 from recsys.pipeline.observer import Observer, Silent
@@ -144,7 +144,10 @@ def _publish(context: Context, result: RunResult, engine: Engine) -> str:
     if fresh:
         context.observer.event(PUBLISH, "done", release)
     else:
-        context.observer.event(PUBLISH, "skip", release)
+        rolled_back = release != Releases(context.store).live()
+        context.observer.event(
+            PUBLISH, "skip", f"{release}{', rolled back from' if rolled_back else ''}"
+        )
         result.skipped.append(PUBLISH)
     result.seconds[PUBLISH] = round(time.monotonic() - began, 2)
     return release

@@ -143,7 +143,12 @@ def code_digest(*modules: str) -> str:
         if spec is None or spec.origin is None:
             raise StageError(f"no module {name!r}", where="code of a stage")
         origin = Path(spec.origin)
-        sources = sorted(origin.parent.rglob("*.py")) if origin.name == "__init__.py" else [origin]
-        for source in sources:
-            digest.update(source.read_bytes())
+        for source in _sources(origin.parent) if origin.name == "__init__.py" else [origin]:
+            digest.update(source.name.encode() + b"\0" + source.read_bytes())
     return digest.hexdigest()[:16]
+
+
+def _sources(package: Path) -> list[Path]:
+    """Everything a package ships: code, and the templates and settings beside it."""
+    files = (path for path in package.rglob("*") if path.is_file())
+    return sorted(path for path in files if "__pycache__" not in path.parts)

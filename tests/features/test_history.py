@@ -101,3 +101,16 @@ def test_writing_a_moment_again_gives_the_same_rows_in_the_same_order(
 def test_a_moment_without_time_zone_is_refused(purchases):
     with pytest.raises(QualityError, match="time zone"):
         user_history(purchases(*ROWS), AS_OF.replace(tzinfo=None), 5)
+
+
+def test_the_files_order_does_not_arrange_what_was_bought_at_once(purchases):
+    rows = [f"ann item{n} 2024-01-03" for n in range(6)]
+    lists = {
+        tuple(
+            table(user_history(purchases(*order), day("2024-01-09"), 50), "user_id")["ann"][
+                "item_ids"
+            ]
+        )
+        for order in (rows, rows[::-1], rows[3:] + rows[:3])
+    }
+    assert len(lists) == 1

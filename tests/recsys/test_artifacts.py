@@ -127,7 +127,7 @@ def test_rollback_serves_the_release_before_and_remembers_the_newest(store: Arti
     first, second = publish(releases, "v1"), publish(releases, "v2")
     assert releases.rollback() == first
     assert releases.live() == first.id
-    assert releases.was_live(second.id)
+    assert releases.newest() == second.id
     with pytest.raises(NoReleaseError, match="no release before"):
         releases.rollback()
     assert releases.rollback(second.id) == second
@@ -142,13 +142,13 @@ def test_rollback_refuses_a_damaged_release(store: ArtifactStore) -> None:
     assert releases.live() == second.id
 
 
-def test_a_release_written_but_never_swapped_was_never_live(store: ArtifactStore) -> None:
+def test_a_release_written_but_never_swapped_is_not_finished(store: ArtifactStore) -> None:
     releases = Releases(store)
     publish(releases, "v1")
     make(store, "ranker", "v2")
     unfinished = releases.draft({"ranker": "v2"}, data_cut="", headline={})
     releases.write(unfinished)
-    assert not releases.was_live(unfinished.id)
+    assert not releases.finished(unfinished.id)
     assert releases.with_lineage({"ranker": "v2"}) == unfinished.id
 
 

@@ -268,3 +268,18 @@ def test_doctor_finds_this_environment_fit(capsys: pytest.CaptureFixture[str]) -
     assert code == 0
     assert "pyspark" in said
     assert "no conflicting packages" in said
+
+
+@pytest.mark.spark
+def test_going_back_to_earlier_inputs_publishes_them_again(
+    home: Home, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def length_served(length: int) -> int:
+        monkeypatch.setenv("TAILOR_LISTS__LENGTH", str(length))
+        tailor(capsys, "run", "--from", "index")
+        _, said, _ = tailor(capsys, "recommend", shopper(), "--json")
+        return len(json.loads(said)["items"])
+
+    # the same lineages come and go: each time what was asked for last is what serves
+    assert [length_served(n) for n in (5, 10, 5, 10)] == [5, 10, 5, 10]
+    assert len(list((home.path / "releases").glob("*.json"))) == 5

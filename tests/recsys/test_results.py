@@ -32,7 +32,9 @@ def schema():
         with admin.connect() as connection:
             connection.execute(text(f"CREATE SCHEMA {name}"))
     except OperationalError:
-        pytest.skip("no PostgreSQL answers on 127.0.0.1:5432")
+        if os.environ.get("TESTS_REQUIRE_SERVERS"):
+            raise
+        pytest.skip("PostgreSQL on 127.0.0.1:5432 lets nobody in without a password")
     yield f"{SERVER}?options=-csearch_path%3D{name}"
     with admin.connect() as connection:
         connection.execute(text(f"DROP SCHEMA {name} CASCADE"))
