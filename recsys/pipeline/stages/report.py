@@ -10,7 +10,7 @@ import numpy as np
 from recsys.arrays import Ints
 from recsys.artifacts.store import Draft
 from recsys.catalogue import Catalogue
-from recsys.errors import extra
+from recsys.errors import StageError, extra
 from recsys.evaluation import leak, protocols
 from recsys.evaluation.harness import evaluate, funnel
 from recsys.ladder import Rung
@@ -81,6 +81,12 @@ def _measured(
     items = catalogue.positions(wanted.item_ids)
     # a target that is in no item file can't be listed; it stays, and counts as a miss
     pairs = [(row_of[u], i) for u, i in zip(wanted.user_ids, items, strict=True) if u in row_of]
+    if not pairs:
+        raise StageError(
+            f"no shopper with a history bought anything from {moments.eval} to {moments.serve}",
+            where="report",
+            fix="raise cuts.holdout_share, or ingest more purchases",
+        )
     rows, targets = (np.array(side) for side in zip(*pairs, strict=True))
     return everyone.take(rows.astype(np.int64)), targets.astype(np.int32)
 
