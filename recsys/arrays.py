@@ -59,3 +59,49 @@ def order_rows(items: Ints, scores: Floats) -> Longs:
     by_item = np.argsort(keys, axis=1, kind="stable")
     by_score = np.argsort(-np.take_along_axis(scores, by_item, 1), axis=1, kind="stable")
     return np.take_along_axis(by_item, by_score, 1)
+
+
+def top_of_dense(
+    scores: Floats, k: int, masked: Bools | tuple[Longs, Ints] | None = None
+) -> tuple[Ints, Floats]:
+    """Find the best k items of each row of a score block (U, I); ties break by catalogue index.
+
+    `masked` items are left out: a mask (U, I), or histories as (indptr, items). So are items
+    scored -inf; where a row has no more, it is padded. The block itself stays as it is.
+    """
+    scores = np.asarray(scores, np.float32)
+    if masked is not None:
+        scores = _without(scores, masked)
+    best, value = padded((len(scores), k))
+    width = min(k, scores.shape[1])
+    if not len(scores) or not width:
+        return best, value
+    items = np.nonzero(_at_the_top(scores, width))[1].reshape(-1, width)  # rising per row
+    found = np.take_along_axis(scores, items, 1)
+    order = np.argsort(-found, axis=1, kind="stable")  # (U, width)
+    found = np.take_along_axis(found, order, 1)
+    items = np.take_along_axis(items, order, 1)
+    best[:, :width] = np.where(np.isneginf(found), PAD, items)
+    value[:, :width] = found
+    return best, value
+
+
+def _without(scores: Floats, masked: Bools | tuple[Longs, Ints]) -> Floats:
+    left = scores.copy()
+    if isinstance(masked, tuple):
+        indptr, items = masked
+        left[np.repeat(np.arange(len(scores)), np.diff(indptr)), items] = -np.inf
+    else:
+        left[masked] = -np.inf
+    return left
+
+
+def _at_the_top(scores: Floats, width: int) -> Bools:
+    """Mark exactly `width` items per row: of those tied for the last places, the first."""
+    border = np.partition(scores, -width, axis=1)[:, -width, None]  # (U, 1)
+    top: Bools = scores >= border
+    tied = np.flatnonzero(top.sum(axis=1) > width)  # rows with more ties than places
+    above, level = scores[tied] > border[tied], scores[tied] == border[tied]
+    left = width - above.sum(axis=1, keepdims=True)
+    top[tied] = above | (level & (np.cumsum(level, axis=1, dtype=np.int32) <= left))
+    return top
