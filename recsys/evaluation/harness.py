@@ -1,19 +1,24 @@
 """Measure methods against each other, on the same shoppers and the same catalogue."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from recsys.arrays import Bools
 from recsys.errors import TailorError
 from recsys.evaluation import metrics
 from recsys.evaluation.intervals import difference_interval, mean_interval
 from recsys.evaluation.metrics import Ids, Numbers
+from recsys.evaluation.slices import Slice, filled
 
 BASELINE = "popular"
-# history lengths, both ends included
-SLICES = {"cold": (0, 2), "short": (3, 9), "long": (10, None)}
+CUTOFFS = (5, 10, 20)
+DEPTHS = (20, 100, 200)  # where recall says what a step leaves to the next one
+
+PerShopper = Mapping[str, Numbers]  # metric -> one number per shopper
 
 
 def evaluate(
@@ -23,37 +28,49 @@ def evaluate(
     popularity: NDArray[Any],
     n_items: int,
     seed: int,
-    seconds: Mapping[str, float] | None = None,
-    history_lengths: NDArray[Any] | None = None,
+    slices: Mapping[str, Slice] | None = None,
+    seconds_fit: Mapping[str, float] | None = None,
+    seconds_score: Mapping[str, float] | None = None,
     headline: str | None = None,
     protocol: str = "temporal",
     mode: str = "full catalogue",
     k: int = 10,
+    against: Sequence[str] = (BASELINE,),
 ) -> dict[str, Any]:
-    """Every method's metrics with 95 % intervals, and its paired difference to `popular`.
+    """Every method's metrics with 95 % intervals and paired differences, also in each slice.
 
     `headline` is the method that the verdict is about. It is named before measuring (or is the
-    last one given), not picked by its score: the best of many looks better than it is.
+    last one given), not picked by its score: the best of many looks better than it is. A named
+    headline is compared with every other method, the others with `popular` and with `against`.
     """
-    _refuse(methods, targets, headline)
-    others = [name for name in methods if name != BASELINE]
-    result = {
+    _refuse(methods, targets, [BASELINE, *against, *([headline] if headline else [])])
+    parts = filled(slices)
+    each = {name: _per_shopper(lists, targets, k) for name, lists in methods.items()}
+    measured = _Measured(each, k, seed)
+    result: dict[str, Any] = {
         "protocol": protocol,
         "mode": mode,
         "k": k,
         "seed": seed,
         "n_users": len(targets),
         "n_items": n_items,
-        "headline": headline or (others or [BASELINE])[-1],
-        "methods": {
-            name: _accuracy(name, methods, targets, k, seed)
-            | _variety(lists, popularity, n_items, k)
-            | {"seconds_score": (seconds or {}).get(name)}
-            for name, lists in methods.items()
+        "headline": headline or ([name for name in methods if name != BASELINE] or [BASELINE])[-1],
+        "methods": {},
+        "slices": {
+            name: {"n_users": int(part.mask.sum()), "label": part.label}
+            for name, part in parts.items()
         },
     }
-    if history_lengths is not None:
-        result["slices"] = _slices(methods, targets, history_lengths, k, seed)
+    for name, lists in methods.items():
+        rivals = _rivals(name, methods, headline, against)
+        result["methods"][name] = {
+            **measured.overall(name),
+            **_variety(lists, popularity, n_items, k),
+            "seconds_fit": (seconds_fit or {}).get(name),
+            "seconds_score": (seconds_score or {}).get(name),
+            **measured.against(name, rivals),
+            "slices": {at: measured.within(name, rivals, part.mask) for at, part in parts.items()},
+        }
     return result
 
 
@@ -69,10 +86,10 @@ def funnel(steps: Mapping[str, Ids], targets: Ids) -> list[dict[str, Any]]:
     ]
 
 
-def _refuse(methods: Mapping[str, Ids], targets: Ids, headline: str | None) -> None:
+def _refuse(methods: Mapping[str, Ids], targets: Ids, named: Sequence[str]) -> None:
     if not len(targets):
         raise TailorError("no shopper to measure", where="evaluate", fix="widen the target window")
-    for name in filter(None, [BASELINE, headline]):
+    for name in named:
         if name not in methods:
             raise TailorError(
                 f"no lists of method {name!r} among {sorted(methods)}",
@@ -81,27 +98,66 @@ def _refuse(methods: Mapping[str, Ids], targets: Ids, headline: str | None) -> N
             )
 
 
-def _accuracy(
-    name: str, methods: Mapping[str, Ids], targets: Ids, k: int, seed: int
-) -> dict[str, Any]:
-    """Accuracy of one method with intervals; the same seed pairs the draws of all methods."""
-    values: dict[str, Numbers] = {
-        f"ndcg@{k}": metrics.ndcg(methods[name], targets, k),
-        f"hr@{k}": metrics.hit_rate(methods[name], targets, k),
-        f"mrr@{k}": metrics.reciprocal_rank(methods[name], targets, k),
-    }
-    result: dict[str, Any] = {}
-    for metric, each in values.items():
-        interval = mean_interval(each, seed=seed)
-        result |= {metric: interval.mean, f"{metric}_ci": interval.bounds}
-    if name != BASELINE:
-        theirs = metrics.ndcg(methods[BASELINE], targets, k)
-        difference = difference_interval(values[f"ndcg@{k}"], theirs, seed=seed)
-        result["against_popular"] = {
-            f"ndcg@{k}_diff": difference.mean,
-            "ci": difference.bounds,
+def _rivals(
+    name: str, methods: Mapping[str, Ids], headline: str | None, against: Sequence[str]
+) -> list[str]:
+    """Whom a method is compared with."""
+    rivals = [BASELINE, *against, *(methods if name == headline else ())]
+    return [other for other in dict.fromkeys(rivals) if other != name]
+
+
+def _per_shopper(lists: Ids, targets: Ids, k: int) -> dict[str, Numbers]:
+    """All accuracy metrics of one method; a list shorter than the cut counts what it has."""
+    values: dict[str, Numbers] = {}
+    for cut in sorted({*CUTOFFS, k}):
+        values[f"ndcg@{cut}"] = metrics.ndcg(lists, targets, cut)
+        values[f"hr@{cut}"] = metrics.hit_rate(lists, targets, cut)
+        values[f"mrr@{cut}"] = metrics.reciprocal_rank(lists, targets, cut)
+    for depth in DEPTHS:
+        if depth <= lists.shape[1]:  # recall of what the method never gave is no measurement
+            values[f"recall@{depth}"] = metrics.hit_rate(lists, targets, depth)
+    return values
+
+
+@dataclass(frozen=True)
+class _Measured:
+    """Every method's numbers per shopper; one seed pairs the draws of all intervals."""
+
+    each: Mapping[str, PerShopper]
+    k: int
+    seed: int
+
+    def overall(self, name: str) -> dict[str, Any]:
+        """Means of all metrics."""
+        values, k = self.each[name], self.k
+        means = {metric: float(each.mean()) for metric, each in values.items()}
+        return means | {
+            f"{metric}_ci": mean_interval(values[metric], seed=self.seed).bounds
+            for metric in (f"ndcg@{k}", f"hr@{k}", f"mrr@{k}")
         }
-    return result
+
+    def against(
+        self, name: str, others: Sequence[str], inside: Bools | slice = slice(None)
+    ) -> dict[str, Any]:
+        """Differences of NDCG to other methods, paired over the shoppers inside."""
+        metric, found = f"ndcg@{self.k}", {}
+        for other in others:
+            ours, theirs = self.each[name][metric][inside], self.each[other][metric][inside]
+            difference = difference_interval(ours, theirs, seed=self.seed)
+            found[other] = {f"{metric}_diff": difference.mean, "ci": difference.bounds}
+        popular = {"against_popular": found[BASELINE]} if BASELINE in found else {}
+        return popular | {"against": found}
+
+    def within(self, name: str, others: Sequence[str], inside: Bools) -> dict[str, Any]:
+        """The few figures of a method that are told of a slice."""
+        ndcg, hits = (self.each[name][f"{metric}@{self.k}"][inside] for metric in ("ndcg", "hr"))
+        return {
+            "n_users": len(ndcg),
+            f"ndcg@{self.k}": float(ndcg.mean()),
+            f"hr@{self.k}": float(hits.mean()),
+            f"ndcg@{self.k}_ci": mean_interval(ndcg, seed=self.seed).bounds,
+            **self.against(name, others, inside),
+        }
 
 
 def _variety(lists: Ids, popularity: NDArray[Any], n_items: int, k: int) -> dict[str, Any]:
@@ -111,20 +167,3 @@ def _variety(lists: Ids, popularity: NDArray[Any], n_items: int, k: int) -> dict
         f"popularity@{k}": metrics.mean_popularity(lists, popularity, k),
         "users_without_list": int(np.sum((lists[:, :k] == metrics.PADDING).all(axis=1))),
     }
-
-
-def _slices(
-    methods: Mapping[str, Ids], targets: Ids, lengths: NDArray[Any], k: int, seed: int
-) -> dict[str, Any]:
-    result = {}
-    for name, (least, most) in SLICES.items():
-        inside = (lengths >= least) & (lengths <= (np.inf if most is None else most))
-        if not inside.any():
-            continue
-        part = {method: lists[inside] for method, lists in methods.items()}
-        result[name] = {
-            "history": f"{least} or more" if most is None else f"{least} to {most}",
-            "n_users": int(inside.sum()),
-            "methods": {m: _accuracy(m, part, targets[inside], k, seed) for m in part},
-        }
-    return result

@@ -17,6 +17,8 @@ with extra("report"):
     import jinja2
     from markupsafe import Markup
 
+# slices that the page has room for, in this order; report.json has all
+SHOWN = ("tie_safe", "cold", "short", "long", "head_items", "tail_items", "new_items")
 TEMPLATES = Path(__file__).parent / "templates"
 
 
@@ -55,6 +57,7 @@ def build(
             verdict=finding,
             direction=direction,
             ranking=_best_first(evaluation),
+            slices=_shown(evaluation),
             quality=_quality(run),
             plots=_plots(evaluation),
             # ours, not data: the only text that enters the page as it is, besides the plots
@@ -78,6 +81,11 @@ def _environment() -> jinja2.Environment:
 def _best_first(evaluation: Mapping[str, Any]) -> list[str]:
     metric = f"ndcg@{evaluation['k']}"
     return sorted(evaluation["methods"], key=lambda name: -evaluation["methods"][name][metric])
+
+
+def _shown(evaluation: Mapping[str, Any]) -> dict[str, Any]:
+    slices = evaluation.get("slices", {})
+    return {name: slices[name] for name in SHOWN if name in slices}
 
 
 def _plots(evaluation: Mapping[str, Any]) -> dict[str, Markup]:

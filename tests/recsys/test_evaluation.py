@@ -1,4 +1,4 @@
-"""Intervals, the temporal protocol, the harness and the leak probe, on worlds of known answers."""
+"""Intervals, the temporal protocol and the harness, on worlds of known answers."""
 
 import json
 from datetime import UTC, datetime, timedelta
@@ -9,9 +9,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from recsys.errors import TailorError
-from recsys.evaluation import harness, leak
+from recsys.evaluation import harness
 from recsys.evaluation.intervals import difference_interval, mean_interval
 from recsys.evaluation.protocols import temporal
+from recsys.evaluation.slices import Slice, by_history
 
 START, END = datetime(2020, 6, 1, tzinfo=UTC), datetime(2020, 7, 1, tzinfo=UTC)
 
@@ -132,7 +133,8 @@ def evaluated(**more):
         popularity=np.arange(50)[::-1],
         n_items=50,
         seed=0,
-        seconds={"good": 1.5},
+        seconds_fit={"good": 9.5},
+        seconds_score={"good": 1.5},
         **more,
     )
 
@@ -147,18 +149,83 @@ def test_a_better_method_is_seen_to_be_better():
     assert (good["coverage@10"], popular["coverage@10"]) == (1, 0.2)
     assert good["novelty@10"] > popular["novelty@10"]
     assert (good["seconds_score"], popular["seconds_score"]) == (1.5, None)
+    assert (good["seconds_fit"], popular["seconds_fit"]) == (9.5, None)
     assert (result["headline"], result["n_users"], result["n_items"]) == ("good", 300, 50)
     json.dumps(result, allow_nan=False)
 
 
-def test_slices_part_the_shoppers_by_history():
+def test_accuracy_is_told_at_each_cut_and_recall_at_the_depths_that_lists_have():
+    methods, targets = shop()
+    wide = np.stack([np.random.default_rng(u).permutation(50) for u in range(300)])
+    result = harness.evaluate(
+        methods | {"wide": wide.astype(np.int32)},
+        targets,
+        popularity=np.ones(50),
+        n_items=50,
+        seed=0,
+    )["methods"]
+    for method in result.values():
+        assert method.keys() >= {f"{m}@{k}" for m in ("ndcg", "hr", "mrr") for k in (5, 10, 20)}
+    assert {"recall@20", "recall@100", "recall@200"} & result["wide"].keys() == {"recall@20"}
+    assert not [metric for metric in result["good"] if metric.startswith("recall")]
+    assert result["wide"]["recall@20"] == result["wide"]["hr@20"] > result["wide"]["hr@10"]
+    assert result["good"]["hr@20"] == result["good"]["hr@10"]  # a short list counts what it has
+
+
+def test_slices_stand_in_each_method():
     lengths = np.repeat([1, 5, 40], 100)
-    slices = evaluated(history_lengths=lengths)["slices"]
-    assert {name: part["n_users"] for name, part in slices.items()} == dict.fromkeys(
+    result = evaluated(slices=by_history(lengths))
+    assert result["slices"]["long"] == {"n_users": 100, "label": "10 or more purchases"}
+    good, popular = (result["methods"][name]["slices"] for name in ("good", "popular"))
+    assert {name: part["n_users"] for name, part in good.items()} == dict.fromkeys(
         ["cold", "short", "long"], 100
     )
-    assert slices["long"]["methods"]["good"]["hr@10"] == 1
-    assert set(evaluated(history_lengths=np.full(300, 7))["slices"]) == {"short"}
+    assert good["long"]["hr@10"] == 1
+    assert good["cold"]["against_popular"]["ci"][0] > 0
+    assert "against_popular" not in popular["cold"]
+    assert list(evaluated(slices=by_history(np.full(300, 7)))["slices"]) == ["short"]
+
+
+def test_a_slice_is_measured_as_if_its_shoppers_were_all():
+    methods, targets = shop()
+    inside = targets < 10
+    result = evaluated(slices={"mine": Slice(inside, "low targets")})
+    alone = harness.evaluate(
+        {name: lists[inside] for name, lists in methods.items()},
+        targets[inside],
+        popularity=np.ones(50),
+        n_items=50,
+        seed=0,
+    )
+    for name in methods:
+        part = result["methods"][name]["slices"]["mine"]
+        for figure in ("ndcg@10", "hr@10", "ndcg@10_ci", "against"):
+            assert part[figure] == alone["methods"][name][figure]
+    assert result["methods"]["popular"]["slices"]["mine"]["hr@10"] == 1
+
+
+def test_whom_a_method_is_compared_with():
+    methods, targets = shop()
+    methods |= {"same": methods["good"], "last": methods["popular"][:, ::-1]}
+    rest = {"popularity": np.ones(50), "n_items": 50, "seed": 0}
+
+    def rivals(**more):
+        result = harness.evaluate(methods, targets, **rest, **more)["methods"]
+        return {name: list(method["against"]) for name, method in result.items()}
+
+    assert rivals() == {
+        "popular": [],
+        "good": ["popular"],
+        "same": ["popular"],
+        "last": ["popular"],
+    }
+    named = rivals(headline="good", against=["same"])
+    assert named["good"] == ["popular", "same", "last"]
+    assert named["last"] == ["popular", "same"]
+    assert named["same"] == ["popular"]
+    result = harness.evaluate(methods, targets, headline="good", **rest)["methods"]
+    assert result["good"]["against"]["same"] == {"ndcg@10_diff": 0, "ci": [0, 0]}
+    assert result["good"]["against"]["popular"] == result["good"]["against_popular"]
 
 
 def test_the_funnel_is_recall_at_each_width():
@@ -174,41 +241,7 @@ def test_the_baseline_and_the_headline_must_be_measured():
         harness.evaluate({"good": methods["good"]}, targets, **rest)
     with pytest.raises(TailorError, match="'best'"):
         harness.evaluate(methods, targets, headline="best", **rest)
+    with pytest.raises(TailorError, match="'rival'"):
+        harness.evaluate(methods, targets, against=["rival"], **rest)
     with pytest.raises(TailorError, match="no shopper"):
         harness.evaluate(methods, targets[:0], **rest)
-
-
-# --- leak probe
-
-
-ITEMS = 400
-NAMES = [f"{n * 7919 % 1009:04d}" for n in range(ITEMS)]  # catalogue order tells nothing of the id
-
-
-def test_the_probe_is_quiet_where_popularity_is_skewed():
-    rng = np.random.default_rng(6)
-    share = rng.permutation(1 / np.arange(1, ITEMS + 1))
-    quiet = 0
-    for seed in range(20):
-        targets = rng.choice(ITEMS, size=2000, p=share / share.sum()).astype(np.int32)
-        order = {"catalogue index": rng.permutation(ITEMS).astype(np.int32)}
-        quiet += leak.probe(targets, order, n_items=ITEMS, seed=seed)["passed"]
-    assert quiet >= 19
-
-
-@pytest.mark.parametrize("name", ["catalogue index", "item id", "file order"])
-@pytest.mark.parametrize("end", [slice(None, 60), slice(-60, None)])
-def test_a_planted_leak_is_caught(name, end):
-    rng = np.random.default_rng(7)
-    ranked = leak.orders(NAMES, filed=rng.permutation(NAMES).tolist())
-    targets = rng.choice(ranked[name][end], size=2000).astype(np.int32)
-    found = leak.probe(targets, ranked, n_items=ITEMS, seed=0)
-    caught = {row["order"].split(",")[0] for row in found["orders"] if not row["at_chance"]}
-    assert not found["passed"]
-    assert caught == {name}
-
-
-def test_the_bound_is_the_binomial_one_where_all_items_are_alike():
-    targets = np.arange(4000, dtype=np.int32) % ITEMS
-    bound = leak.chance_bound(targets, ITEMS, 10, seed=0)
-    assert 0.025 + 2.5 * 0.00247 < bound < 0.025 + 4 * 0.00247  # 3.1 standard errors

@@ -1,10 +1,12 @@
-"""Ranking metrics: known answers, scikit-learn as the judge, and what must hold for any lists."""
+"""Ranking metrics: known answers, two judges from outside, and what must hold for any lists."""
 
+import ir_measures
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+from ir_measures import RR, P, R, nDCG
 from sklearn.metrics import ndcg_score
 
 from recsys.errors import TailorError
@@ -79,6 +81,43 @@ def test_ndcg_agrees_with_scikit_learn(world, k):
             assert mine == 0
         else:
             assert mine == pytest.approx(ndcg_score([relevance], [scores], k=k))
+
+
+def judged(lists, wanted, k):
+    """What ir-measures says of each shopper: {measure: (U,)}; no run or no target counts 0."""
+    run = {
+        str(u): {str(item): -float(place) for place, item in enumerate(row) if item >= 0}
+        for u, row in enumerate(lists)
+    }
+    right = {str(u): {str(item): 1 for item in items} for u, items in enumerate(wanted) if items}
+    found = {measure: np.zeros(len(lists)) for measure in (nDCG @ k, RR @ k, R @ k, P @ k)}
+    for each in ir_measures.iter_calc(list(found), right, run):
+        found[each.measure][int(each.query_id)] = each.value
+    return found
+
+
+@given(worlds(), st.sampled_from([1, 5, 10, 20]))
+@settings(max_examples=60, deadline=None)
+def test_the_metrics_agree_with_ir_measures(world, k):
+    lists, targets = world
+    wanted = [{int(target)} - {-1} for target in targets]
+    found = judged(lists, wanted, k)
+    np.testing.assert_allclose(metrics.ndcg(lists, targets, k), found[nDCG @ k])
+    np.testing.assert_allclose(metrics.reciprocal_rank(lists, targets, k), found[RR @ k])
+    np.testing.assert_allclose(metrics.hit_rate(lists, targets, k), found[R @ k])
+
+
+@given(worlds(), st.data(), st.integers(1, N_ITEMS))
+@settings(max_examples=40, deadline=None)
+def test_precision_and_recall_agree_with_ir_measures(world, data, k):
+    lists, _ = world
+    some = st.sets(st.integers(0, N_ITEMS - 1), max_size=4)
+    wanted = [data.draw(some) for _ in lists]
+    found = judged(lists, wanted, k)
+    np.testing.assert_allclose(metrics.recall(lists, wanted, k), found[R @ k])
+    # trec_eval divides by k, we by what was shown: the same for lists that are full
+    shown = np.minimum((lists >= 0).sum(axis=1), k)
+    np.testing.assert_allclose(metrics.precision(lists, wanted, k) * shown, found[P @ k] * k)
 
 
 @given(worlds(), st.integers(1, N_ITEMS))

@@ -7,7 +7,8 @@ from html.parser import HTMLParser
 import numpy as np
 import pytest
 
-from recsys.evaluation import harness, leak
+from recsys.evaluation import harness
+from recsys.evaluation.slices import standard_slices
 from recsys.report import formats
 from recsys.report.build import build
 from recsys.report.verdict import verdict
@@ -31,22 +32,35 @@ def evaluation(best="P2P-adapted LLM"):
         popularity=np.arange(ITEMS)[::-1],
         n_items=ITEMS,
         seed=0,
-        seconds=dict.fromkeys(lists, 1.25),
-        history_lengths=rng.integers(1, 30, USERS),
+        seconds_score=dict.fromkeys(lists, 1.25),
+        seconds_fit={"ranker": 61.5},
+        slices=standard_slices(
+            rng.integers(1, 30, USERS),
+            targets,
+            np.arange(ITEMS)[::-1],
+            [("Beauty", f"Kind {n % 7}") for n in range(ITEMS)],
+            tie_safe=rng.random(USERS) < 0.5,
+        ),
+        headline=best,
     )
     steps = {"candidates": lists["ranker"], "ranker": lists["ranker"][:, :5]}
     return result | {"funnel": harness.funnel(steps, targets)}, targets
 
 
-def run(targets, **more):
-    ranked = leak.orders([f"{n:03d}" for n in range(ITEMS)])
+def leaks(*found):
+    rows = [{"order": "item id, first", "hr": 0.12, "upper": 0.16, "at_chance": True}]
+    rows += [{"order": name, "hr": 0.5, "upper": 0.16, "at_chance": False} for name in found]
+    return {"k": 10, "orders": rows, "passed": not found}
+
+
+def run(**more):
     return {
         "release": "2014-06-01-a1b2c3",
         "created_at": "2026-01-02T03:04:05+00:00",
         "cut": {"train": "2014-01-01", "eval": "2014-04-01", "serve": "2014-06-01"},
         "rows_read": {"purchases": 198_502, "items": 259_204},
         "quarantined": [{"table": "items", "reason": "no item id", "rows": 17}],
-        "leak": leak.probe(targets, ranked, n_items=ITEMS, seed=0),
+        "leak": leaks(),
         "reproduce": ["tailor run --seed 0"],
         "lineage": {"encoder": "all-MiniLM-L6-v2@1"},
     } | more
@@ -65,8 +79,8 @@ def shopper(title="Lavender soap"):
 @pytest.fixture(scope="module")
 def made(tmp_path_factory):
     out = tmp_path_factory.mktemp("report")
-    measured, targets = evaluation()
-    build(measured, run(targets), [shopper()] * 3, out)
+    measured, _ = evaluation()
+    build(measured, run(), [shopper()] * 3, out)
     return out
 
 
@@ -107,16 +121,17 @@ def test_the_page_says_what_was_measured(made):
         "goes with Lavender oil",
         "model down",
         "tailor run --seed 0",
-        "No order of the catalogue finds the targets",
+        "No order, and nothing dated after the targets, finds them",
+        "61.5 to fit",
     ):
         assert words in text
 
 
 def test_the_json_holds_the_same_numbers(made):
-    measured, targets = evaluation()
+    measured, _ = evaluation()
     content = json.loads((made / "report.json").read_text())
     assert content["evaluation"] == json.loads(json.dumps(measured))
-    assert content["run"] == run(targets)
+    assert content["run"] == run()
     assert content["verdict"]["kind"] == "better"
     shown = formats.number(measured["methods"]["ranker"]["ndcg@10"])
     assert shown in (made / "report.html").read_text()
@@ -141,9 +156,8 @@ def test_plots_wear_the_colours_of_the_page(made):
 
 
 def test_text_from_outside_is_text(tmp_path):
-    measured, targets = evaluation(best=NASTY)
+    measured, _ = evaluation(best=NASTY)
     nasty = run(
-        targets,
         release=NASTY,
         quarantined=[{"table": NASTY, "reason": NASTY, "rows": 1}],
         reproduce=[NASTY],
@@ -160,14 +174,14 @@ def test_text_from_outside_is_text(tmp_path):
 
 
 def test_method_names_are_not_mathematics(tmp_path):
-    measured, targets = evaluation(best=r"a $\alpha$ & b_1^2 $")
-    build(measured, run(targets), [], tmp_path)
+    measured, _ = evaluation(best=r"a $\alpha$ & b_1^2 $")
+    build(measured, run(), [], tmp_path)
     assert r"$\alpha$ &amp; b_1^2 $" in (tmp_path / "report.html").read_text()
 
 
 def test_the_same_input_gives_the_same_bytes(made, tmp_path):
-    measured, targets = evaluation()
-    build(measured, run(targets), [shopper()] * 3, tmp_path)
+    measured, _ = evaluation()
+    build(measured, run(), [shopper()] * 3, tmp_path)
     for name in ("report.html", "report.json"):
         assert (tmp_path / name).read_bytes() == (made / name).read_bytes()
 
@@ -177,23 +191,40 @@ def test_a_bare_run_makes_a_report_too(tmp_path):
     del measured["slices"], measured["funnel"]
     build(measured, {"release": "r"}, [], tmp_path)
     text = (tmp_path / "report.html").read_text()
-    assert "By length of history" not in text
+    assert "For whom, and for what" not in text
     assert "Leak probe" not in text
 
 
 def test_a_leak_is_not_whispered(tmp_path):
     measured, _ = evaluation()
-    targets = (np.arange(USERS) % 10).astype(np.int32)
-    build(measured, run(targets), [], tmp_path)
-    assert "Do not trust the numbers" in (tmp_path / "report.html").read_text()
+    build(measured, run(leak=leaks("row share in item id")), [], tmp_path)
+    text = (tmp_path / "report.html").read_text()
+    assert "Do not trust the numbers" in text
+    row = text[text.index("row share in item id") :]
+    assert "▼ leak" in row[: row.index("</tr>")]
 
 
 def test_a_slice_that_is_not_helped_is_named(tmp_path):
-    measured, targets = evaluation()
-    measured["slices"]["cold"]["methods"]["P2P-adapted LLM"]["against_popular"]["ci"] = [-1, 1]
-    build(measured, run(targets), [], tmp_path)
+    measured, _ = evaluation()
+    slices = measured["methods"]["P2P-adapted LLM"]["slices"]
+    slices["cold"]["against_popular"]["ci"] = [-1, 1]
+    build(measured, run(), [], tmp_path)
     text = (tmp_path / "report.html").read_text()
-    assert "not shown to help shoppers with a cold history" in text
+    assert "not shown to help here: cold (0 to 2 purchases)" in text
+
+
+def test_the_page_shows_a_few_slices_and_the_json_all(made):
+    text = (made / "report.html").read_text()
+    table = text[text.index("For whom, and for what</h2>") :]
+    head = table[: table.index("</thead>")]
+    assert [head.index(name) for name in ("Tie-safe", "Cold", "Head items")] == sorted(
+        head.index(name) for name in ("Tie-safe", "Cold", "Head items")
+    )
+    assert head.count("<th ") <= 8
+    assert "category" not in head
+    assert "Further slices are in" in table
+    everywhere = json.loads((made / "report.json").read_text())["evaluation"]["slices"]
+    assert everywhere["category: Kind 0"]["label"] == "target in Kind 0"
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from recsys.catalogue import Catalogue
 from recsys.errors import StageError, extra
 from recsys.evaluation import leak, protocols
 from recsys.evaluation.harness import evaluate, funnel
+from recsys.evaluation.slices import standard_slices
 from recsys.ladder import Rung
 from recsys.lists import Lists
 from recsys.pipeline.moments import NAMES, RunMoments
@@ -21,6 +22,7 @@ from recsys.pipeline.stage import Context
 from recsys.pipeline.stages.lists import places, recommender_at
 from recsys.recommend import Recommender
 from recsys.shoppers import Shoppers
+from recsys.tables import read_table
 
 with extra("report"):
     from recsys.report.build import build
@@ -33,6 +35,7 @@ METHODS = {
     "tailor": Rung.ADAPTED_LM,
 }
 _K = 10
+_WIDTH = 20  # the longest list that is measured
 _EXAMPLES = 3
 
 
@@ -46,20 +49,28 @@ def report(context: Context, draft: Draft) -> None:
     recommender = recommender_at(context, "eval", catalogue)
     made, seconds = _all_methods(context, recommender, shoppers)
     steps = _funnel(recommender, shoppers, made, targets)
+    popularity = np.asarray(recommender.item_stats.purchases)
     evaluation = evaluate(
         {name: lists.items for name, lists in made.items()},
         targets,
-        popularity=np.asarray(recommender.item_stats.purchases),
+        popularity=popularity,
         n_items=len(catalogue),
         seed=settings.seed,
-        seconds=seconds,
-        history_lengths=shoppers.lengths,
+        slices=standard_slices(shoppers.lengths, targets, popularity, catalogue.categories),
+        seconds_score=seconds,
         headline="tailor",
         k=_K,
     )
     evaluation["funnel"] = steps
     probe = leak.probe(
-        targets, leak.orders(catalogue.item_ids), n_items=len(catalogue), seed=settings.seed, k=_K
+        shoppers,
+        targets,
+        known=everyone,
+        item_ids=catalogue.item_ids,
+        cut=moments.eval,
+        seed=settings.seed,
+        k=_K,
+        filed=read_table(inputs["tables"].path / "items", ["item_id"])["item_id"].to_pylist(),
     )
     about = _about(context, moments, draft.manifest.version) | {"leak": probe}
     examples = _examples(shoppers, made["tailor"], targets, catalogue)
@@ -98,7 +109,7 @@ def _all_methods(
     for done, (name, rung) in enumerate(METHODS.items(), start=1):
         began = time.monotonic()
         made[name] = recommender.recommend(
-            shoppers, _K, highest=rung, explain=rung is Rung.ADAPTED_LM
+            shoppers, _WIDTH, highest=rung, explain=rung is Rung.ADAPTED_LM
         )
         seconds[name] = round(time.monotonic() - began, 3)
         context.observer.progress("report", done, len(METHODS))
@@ -112,7 +123,11 @@ def _funnel(
     options = recommender.options
     pool = recommender.recommend(shoppers, options.pool, highest=Rung.RETRIEVAL)
     head = recommender.recommend(shoppers, max(options.rerank, _K), highest=Rung.RANKER)
-    steps = {"candidates": pool.items, "ranker": head.items, "tailor": lists["tailor"].items}
+    steps = {
+        "candidates": pool.items,
+        "ranker": head.items,
+        "tailor": lists["tailor"].items[:, :_K],
+    }
     return funnel(steps, targets)
 
 
@@ -135,7 +150,7 @@ def _examples(
                     "reason": reason,
                     "bought": bool(item == targets[row]),
                 }
-                for item, score, reason in places(lists, row)
+                for item, score, reason in places(lists, row)[:_K]
             ],
         }
         for row in rows
