@@ -5,6 +5,7 @@
     ├── SettingsError        an unknown key or a bad value
     ├── ArtifactError        a torn, edited or missing artifact
     │   └── NoReleaseError   nothing was published yet, or nothing intact is left
+    ├── RecallError          an approximate index misses too many items
     ├── SampleError          the built-in shop can't be made as asked
     ├── StageError           a pipeline stage can't start
     └── HomeBusyError        another run is at work in this home
@@ -20,6 +21,7 @@ __all__ = [
     "HomeBusyError",
     "MissingExtraError",
     "NoReleaseError",
+    "RecallError",
     "SampleError",
     "SettingsError",
     "StageError",
@@ -52,6 +54,10 @@ class ArtifactError(TailorError):
 
 class NoReleaseError(ArtifactError):
     """Nothing has been published, or nothing intact is left."""
+
+
+class RecallError(TailorError):
+    """An approximate index misses too many of the items that an exact search finds."""
 
 
 class SampleError(TailorError):

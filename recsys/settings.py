@@ -11,7 +11,7 @@ import os
 import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Field, SecretStr, ValidationError
 from pydantic.fields import FieldInfo
@@ -33,6 +33,32 @@ class CutSettings(Part):
 
     holdout_share: Share = Field(0.1, description="latest purchases, held out for the report")
     label_share: Share = Field(0.15, description="purchases before those, labels of the ranker")
+
+
+class IndexSettings(Part):
+    """The index of item vectors; what is not said here follows from the number of items."""
+
+    kind: Literal["auto", "exact", "ivf", "hnsw"] = Field(
+        "auto", description="how items are searched; auto: exact as long as that is fast enough"
+    )
+    exact_below: int = Field(
+        1_000_000, ge=1, description="from this many items on, auto is approximate"
+    )
+    approximate: Literal["ivf", "hnsw"] = Field(
+        "ivf",
+        description="what auto turns to; hnsw answers faster, but builds slower, stays on the CPU "
+        "and is not the same in every build",
+    )
+    min_recall: float = Field(
+        0.98,
+        gt=0,
+        le=1,
+        description="share of the 100 nearest that an approximate index must find, measured when "
+        "it is built; it searches wider until it does, or is refused",
+    )
+    device: Literal["auto", "cpu", "gpu"] = Field(
+        "auto", description="where it is searched; auto: on a GPU where FAISS sees one"
+    )
 
 
 class CandidateSettings(Part):
@@ -103,6 +129,7 @@ class Settings(BaseSettings):
     features: FeaturesSettings = FeaturesSettings()
     personalizer: PersonalizerConfig = PersonalizerConfig()
     cuts: CutSettings = CutSettings()
+    index: IndexSettings = IndexSettings()
     candidates: CandidateSettings = CandidateSettings()
     ranker: RankerSettings = RankerSettings()
     lists: ListSettings = ListSettings()

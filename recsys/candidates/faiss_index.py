@@ -1,24 +1,26 @@
-"""Exact inner-product search over the item vectors, bound to their encoder and their order."""
+"""The index of a release: inner-product search, bound to the items' encoder and their order."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from features.errors import VersionMismatchError
-from recsys.arrays import Floats, Ints, order_rows
+from recsys.arrays import Floats, Ints
+from recsys.artifacts.files import sha256_of
+from recsys.candidates.index_device import Device, has_gpu, to_cpu, to_device
+from recsys.candidates.index_kinds import CLASSES, Kind, kind_for, make
+from recsys.candidates.index_search import Rows, nearest
 from recsys.catalogue import Catalogue
 from recsys.errors import ArtifactError, extra
-from recsys.tables import read_json
+from recsys.settings import IndexSettings
+from recsys.tables import REBUILD, read_json
 
 with extra("recsys"):
     import faiss
 
-# fetched beyond k, so that near-ties at the border are decided by us and not by the search
-SLACK = 16
-FEW, THREADS = 32, faiss.omp_get_max_threads()
 FILE, CARD = "items.faiss", "index.json"
 
 
@@ -26,55 +28,105 @@ def _identity(catalogue: Catalogue) -> dict[str, Any]:
     return {"encoder": catalogue.encoder, "items": catalogue.fingerprint}
 
 
+def check_queries(queries: Floats, dim: int) -> Floats:
+    """Lay queries out as FAISS wants them; those of another dimension are refused."""
+    if queries.ndim != 2 or queries.shape[1] != dim:
+        raise VersionMismatchError(
+            f"vectors of shape {queries.shape} met an index of dimension {dim}",
+            fix="embed both by the same encoder",
+        )
+    return np.ascontiguousarray(queries, np.float32)
+
+
 @dataclass(frozen=True, eq=False)
 class ItemIndex:
-    """Nearest items by inner product."""
+    """Nearest items by inner product, by catalogue position."""
 
     index: Any
     catalogue: Catalogue
+    kind: Kind = "exact"
+    recall: float = 1.0  # against exact search, measured when it was built
+
+    def __len__(self) -> int:
+        return len(self.catalogue)
+
+    @property
+    def encoder(self) -> str:
+        """Version of what made the vectors."""
+        return self.catalogue.encoder
 
     @classmethod
-    def build(cls, catalogue: Catalogue) -> "ItemIndex":
-        """Index all item vectors."""
-        index = faiss.IndexFlatIP(catalogue.vectors.shape[1])
-        index.add(np.ascontiguousarray(catalogue.vectors, np.float32))
-        return cls(index, catalogue)
+    def build(
+        cls, catalogue: Catalogue, settings: IndexSettings | None = None, *, seed: int = 0
+    ) -> "ItemIndex":
+        """Index all item vectors, on the CPU; one that misses too many of them is refused."""
+        settings = settings or IndexSettings()
+        kind = kind_for(len(catalogue), settings)
+        index, recall = make(kind, catalogue.vectors, settings, seed)
+        return cls(index, catalogue, kind, recall)
+
+    def on(self, device: Device) -> "ItemIndex":
+        """Give the same index, searched on a device."""
+        return replace(self, index=to_device(to_cpu(self.index), device))
 
     def save(self, out: Path) -> None:
         """Write the index and what it is bound to into a folder."""
         out.mkdir(parents=True, exist_ok=True)
-        faiss.write_index(self.index, str(out / FILE))
-        (out / CARD).write_text(json.dumps(_identity(self.catalogue)), encoding="utf-8")
+        faiss.write_index(to_cpu(self.index), str(out / FILE))
+        card = {
+            **_identity(self.catalogue),
+            "kind": self.kind,
+            "recall": self.recall,
+            "sha256": sha256_of(out / FILE),
+        }
+        (out / CARD).write_text(json.dumps(card), encoding="utf-8")
 
     @classmethod
-    def load(cls, folder: Path, catalogue: Catalogue) -> "ItemIndex":
-        """Read an index; one of another encoder or another catalogue is refused."""
-        built_on = read_json(folder / CARD)
+    def load(cls, folder: Path, catalogue: Catalogue, device: Device = "cpu") -> "ItemIndex":
+        """Open an index; one of another encoder or another catalogue, or a damaged one, is refused.
+
+        It is read by memory map; only a GPU takes all of it at once.
+        """
+        card = _read_card(folder / CARD)
+        built_on = {key: card[key] for key in _identity(catalogue)}
         if built_on != _identity(catalogue):
             raise VersionMismatchError(
                 f"built on encoder and items {built_on}, met {_identity(catalogue)}",
                 where=str(folder),
                 fix="build the index again",
             )
-        try:
-            index = faiss.read_index(str(folder / FILE))
-        except RuntimeError as error:
-            raise ArtifactError("not a FAISS index", where=str(folder / FILE)) from error
+        index = _read(folder / FILE, card, mapped=device == "cpu" or not has_gpu())
         if (index.ntotal, index.d) != catalogue.vectors.shape:
             raise ArtifactError("holds other vectors than the catalogue", where=str(folder / FILE))
-        return cls(index, catalogue)
+        return cls(to_device(index, device), catalogue, card["kind"], card["recall"])
 
     def search(self, queries: Floats, k: int) -> tuple[Ints, Floats]:
-        """Find the k nearest items of each query (Q, D), best first, ties by catalogue position.
+        """Find the k nearest items of each query (Q, D), best first, ties by catalogue position."""
+        queries = check_queries(queries, self.catalogue.vectors.shape[1])
+        return nearest(self.index, Rows(np.asarray(self.catalogue.vectors)), queries, k)
 
-        FAISS's own scores differ in the last bits between one query and many; they are computed
-        again, so that a shopper gets the same list alone and in a batch.
-        """
-        queries = np.ascontiguousarray(queries, np.float32)
-        # threads that wait for each other cost more than they bring to a few queries
-        faiss.omp_set_num_threads(1 if len(queries) < FEW else THREADS)
-        fetched = self.index.search(queries, min(k + SLACK, len(self.catalogue)))[1]
-        items = fetched.astype(np.int32)  # (Q, K)
-        scores = np.matmul(self.catalogue.vectors[items], queries[:, :, None])[..., 0]
-        order = order_rows(items, scores)[:, :k]
-        return np.take_along_axis(items, order, 1), np.take_along_axis(scores, order, 1)
+    def probe(self, n: int) -> Floats:
+        """Give a few of the vectors, to try a search with."""
+        return np.array(self.catalogue.vectors[:n])
+
+
+def _read_card(path: Path) -> dict[str, Any]:
+    card = read_json(path)
+    wanted = {"encoder", "items", "kind", "recall", "sha256"}
+    if not isinstance(card, dict) or not wanted <= card.keys() or card["kind"] not in CLASSES:
+        raise ArtifactError("is not the card of an index", where=str(path), fix=REBUILD)
+    return card
+
+
+def _read(path: Path, card: dict[str, Any], *, mapped: bool) -> Any:
+    """Read what FAISS wrote, if it is still what the card says."""
+    if not path.is_file() or sha256_of(path) != card["sha256"]:
+        raise ArtifactError("is missing or damaged", where=str(path), fix=REBUILD)
+    flags = faiss.IO_FLAG_MMAP if card["kind"] == "ivf" else faiss.IO_FLAG_MMAP_IFC
+    try:
+        index = faiss.read_index(str(path), flags if mapped else 0)
+    except RuntimeError as error:
+        raise ArtifactError("not a FAISS index", where=str(path), fix=REBUILD) from error
+    if not isinstance(index, CLASSES[card["kind"]]):
+        raise ArtifactError(f"is not of the kind {card['kind']}", where=str(path), fix=REBUILD)
+    return index

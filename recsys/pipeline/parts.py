@@ -6,6 +6,7 @@ from recsys.artifacts import Artifact
 from recsys.candidates import Parts, build_sources
 from recsys.candidates.base import CandidateSource
 from recsys.candidates.faiss_index import ItemIndex
+from recsys.candidates.index_device import Device
 from recsys.candidates.neighbours import Transitions
 from recsys.catalogue import Catalogue, ItemStats
 from recsys.shoppers import Shoppers
@@ -38,7 +39,11 @@ def stats_at(inputs: Inputs, moment: str, catalogue: Catalogue) -> ItemStats:
 
 
 def sources_at(
-    inputs: Inputs, moment: str, catalogue: Catalogue, stats: ItemStats
+    inputs: Inputs,
+    moment: str,
+    catalogue: Catalogue,
+    stats: ItemStats,
+    device: Device = "cpu",
 ) -> list[CandidateSource]:
     """The candidate sources as they were at a moment."""
     index = inputs["index"].path
@@ -46,7 +51,7 @@ def sources_at(
         Parts(
             catalogue,
             stats,
-            ItemIndex.load(index / FAISS, catalogue),
+            ItemIndex.load(index / FAISS, catalogue, device),
             Transitions.load(index / NEIGHBOURS / moment, catalogue),
         )
     )

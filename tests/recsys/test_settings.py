@@ -57,6 +57,8 @@ def test_an_unknown_key_in_the_file_names_the_nearest_known_setting(tmp_path: Pa
         ("[cuts]\nholdout_share = 1.5", "holdout_share"),
         ("not toml", "not valid TOML"),
         ("lists = 3", "unknown setting 'lists'"),
+        ("[index]\nkind = 'flat'", "index.kind"),
+        ("[index]\nmin_recall = 1.1", "index.min_recall"),
     ],
 )
 def test_a_bad_file_says_what_is_wrong_and_where(tmp_path: Path, text: str, message: str) -> None:

@@ -58,6 +58,7 @@ STAGES: tuple[Stage, ...] = (
         kind="index",
         make=f"{_HERE}.models:index",
         inputs=("tables", "features", "embeddings"),
+        settings=("index", "seed"),
         code=("recsys.candidates", "recsys.catalogue"),
     ),
     Stage(

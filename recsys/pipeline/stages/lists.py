@@ -32,7 +32,7 @@ def recommender_at(context: Context, moment: str, catalogue: Catalogue) -> Recom
     return Recommender(
         catalogue,
         stats,
-        sources_at(inputs, moment, catalogue, stats),
+        sources_at(inputs, moment, catalogue, stats, settings.index.device),
         Ranker.load(inputs["ranker"].path),
         reranker_of(inputs, catalogue, settings),
         blend_weight=weight,

@@ -46,11 +46,13 @@ _BLEND_SHARE = 0.2
 def index(context: Context, draft: Draft) -> None:
     """Index the items and lay out the neighbours of the three moments."""
     catalogue = catalogue_of(context.inputs)
-    ItemIndex.build(catalogue).save(draft.path / FAISS)
+    settings = context.settings
+    built = ItemIndex.build(catalogue, settings.index, seed=settings.seed)
+    built.save(draft.path / FAISS)
     for name in NAMES:
         table = moment_folder(context.inputs, name) / "transitions"
         Transitions.build(table, catalogue).save(draft.path / NEIGHBOURS / name)
-    draft.describe(metrics={"items": len(catalogue)})
+    draft.describe(metrics={"items": len(built), "kind": built.kind, "recall": built.recall})
 
 
 def lm(context: Context, draft: Draft) -> None:
@@ -136,7 +138,7 @@ def ranker(context: Context, draft: Draft) -> None:
     inputs, settings = context.inputs, context.settings
     catalogue = catalogue_of(inputs)
     stats = stats_at(inputs, "train", catalogue)
-    sources = sources_at(inputs, "train", catalogue, stats)
+    sources = sources_at(inputs, "train", catalogue, stats, settings.index.device)
     shoppers = shoppers_at(inputs, "train", catalogue)
     moments = RunMoments.read(inputs["features"].path)
     labels = Labels.load(
