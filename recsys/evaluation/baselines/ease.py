@@ -27,7 +27,7 @@ class Ease(Baseline):
     slow: ClassVar[bool] = True
     weights: Floats  # (I, I), from the bought to the predicted item
     sold: Bools  # (I,)
-    decay: float = 0.8
+    decay: float = 0.6
 
     @classmethod
     def fit(
@@ -54,15 +54,15 @@ class Ease(Baseline):
         return silenced(history @ self.weights, shoppers, self.sold)
 
 
-def solve(known: Shoppers, n_items: int, penalty: float = 300.0) -> Floats:
+def solve(known: Shoppers, n_items: int, penalty: float = 200.0) -> Floats:
     """Ridge regression of each item on all others: -P / diag(P), where P = (X'X + penalty)^-1."""
     matrix = bought(known, n_items)
     gram = (matrix.T @ matrix).toarray(order="F")  # LAPACK works in place on Fortran order
     gram[np.diag_indices(n_items)] += penalty
     factor, _ = lapack.spotrf(gram, lower=0, clean=1, overwrite_a=1)
     half, _ = lapack.spotri(factor, lower=0, overwrite_c=1)
-    diagonal = half.diagonal().copy()
-    inverse = half + np.triu(half, 1).T
-    weights: Floats = np.ascontiguousarray(inverse / -diagonal, np.float32)
+    half += np.tril(half.T, -1)  # LAPACK leaves the lower triangle empty
+    weights: Floats = half.T  # the same, now in C order
+    weights /= -weights.diagonal().copy()
     weights[np.diag_indices(n_items)] = 0
     return weights
