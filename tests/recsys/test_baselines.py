@@ -38,7 +38,16 @@ from tests.recsys.shop import (
     taste_of,
 )
 
-TINY = SasRecConfig(width=16, blocks=1, length=8, dropout=0.1, epochs=40, learning_rate=1e-2)
+TINY = SasRecConfig(
+    width=16,
+    blocks=1,
+    length=8,
+    dropout=0.1,
+    epochs=40,
+    learning_rate=1e-2,
+    temperature=0.2,
+    patience=15,
+)
 PERSONAL = sorted(set(BASELINES) - {"popularity"})
 
 
