@@ -1,11 +1,14 @@
 """Each shopper's purchase history at a moment: the statistics and the sequence."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 
+from features.cuts import Cut
 from features.errors import extra
-from features.items import bought_items, item_stats
-from features.pairs import transitions
+from features.items import bought_items, item_days, item_stats
+from features.pairs import co_purchases, together, transitions
 from features.settings import HistorySettings
 from features.timeline import (
     DAY,
@@ -13,7 +16,9 @@ from features.timeline import (
     bought_within,
     days_before,
     exact_mean,
+    in_memory,
     seconds,
+    spread,
     stamped,
     tie_break,
 )
@@ -21,6 +26,9 @@ from features.timeline import (
 with extra("features"):
     from pyspark.sql import Column, DataFrame, Window
     from pyspark.sql import functions as F
+
+KEYS = ("user_id", "item_id", "neighbour_id", "day", "event_timestamp")
+"""What the key of a view may be made of."""
 
 
 def user_purchase_stats(purchases: DataFrame, items: DataFrame, as_of: datetime) -> DataFrame:
@@ -32,9 +40,9 @@ def user_purchase_stats(purchases: DataFrame, items: DataFrame, as_of: datetime)
     )
     stats = bought.groupBy("user_id").agg(
         F.count("*").alias("purchases"),
-        F.count_distinct("item_id").alias("distinct_items"),
-        F.count_distinct("leaf").alias("distinct_categories"),
-        F.count_distinct("brand").alias("distinct_brands"),
+        _distinct("item_id").alias("distinct_items"),
+        _distinct("leaf").alias("distinct_categories"),
+        _distinct("brand").alias("distinct_brands"),
         days_before(as_of, F.max(seconds())).alias("recency_days"),
         days_before(as_of, F.min(seconds())).alias("tenure_days"),
         _mean_gap().alias("mean_gap_days"),
@@ -70,31 +78,59 @@ def user_history(purchases: DataFrame, as_of: datetime, recent: int) -> DataFram
     return stamped(told.withColumn("history_hash", F.sha2(content, 256)), as_of)
 
 
-def write_moment(
-    purchases: DataFrame,
+def write_moment(cut: Cut, items: DataFrame, *, settings: HistorySettings, out: Path) -> None:
+    """Write the views of a moment, one Parquet folder each: `<moment>/<view>`.
+
+    What is to be predicted from them stands apart, in `targets/<moment>`.
+    """
+    with _held(cut) as (histories, known):
+        for name, view in _views(histories, known, items, cut.as_of, settings).items():
+            _write(view, out / cut.name / name)
+    if cut.targets is not None:
+        _write(cut.targets, out / "targets" / cut.name)
+
+
+@contextmanager
+def _held(cut: Cut) -> Iterator[tuple[DataFrame, DataFrame]]:
+    """Keep the purchases of a cut in memory while its views are made, each shopper's in a place."""
+    used = ["user_id", "item_id", "event_timestamp", "rating", "price"]
+    with in_memory(spread(cut.histories.select(used), "user_id")) as histories:
+        if cut.known is cut.histories:
+            yield histories, histories
+            return
+        with in_memory(spread(cut.known.select(used), "user_id")) as known:
+            yield histories, known
+
+
+def _views(
+    histories: DataFrame,
+    known: DataFrame,
     items: DataFrame,
     as_of: datetime,
-    *,
     settings: HistorySettings,
-    out: Path,
-) -> None:
-    """Write the four views of a moment, one Parquet folder each.
-
-    Partition and order of a row follow from hashes of its key: a re-run reads the same, and no
-    reader can learn anything from the order.
-    """
-    views = {
-        "user_purchase_stats": user_purchase_stats(purchases, items, as_of),
-        "user_history": user_history(purchases, as_of, settings.recent_items),
-        "item_stats": item_stats(purchases, items, as_of),
-        "transitions": transitions(purchases, as_of, settings.window, settings.neighbours),
+) -> dict[str, DataFrame]:
+    """Tell of shoppers from the histories, and of items from what is known."""
+    top = settings.neighbours
+    return {
+        "user_purchase_stats": user_purchase_stats(histories, items, as_of),
+        "user_history": user_history(histories, as_of, settings.recent_items),
+        "item_stats": item_stats(known, items, as_of),
+        "item_days": item_days(known, as_of),
+        "transitions": transitions(known, as_of, settings.window, top),
+        "together": together(known, as_of, top),
+        "co_purchases": co_purchases(known, as_of, top),
     }
-    partitions = int(purchases.sparkSession.conf.get("spark.sql.shuffle.partitions") or 1)
-    for name, view in views.items():
-        keys = [key for key in ("user_id", "item_id", "neighbour_id") if key in view.columns]
-        # not orderBy: to find its ranges, it would compute the view twice
-        spread = view.repartition(partitions, *keys).sortWithinPartitions(tie_break(*keys))
-        spread.write.mode("overwrite").parquet(str(out / name))
+
+
+def _write(view: DataFrame, folder: Path) -> None:
+    """Write a view spread by the hash of its first key, and ordered by the hash of its whole key.
+
+    A re-run reads the same, and no reader can learn anything from the order.
+    """
+    keys = [key for key in KEYS if key in view.columns]
+    # not orderBy: to find its ranges, it would compute the view twice
+    placed = spread(view, keys[0]).sortWithinPartitions(tie_break(*keys))
+    placed.write.mode("overwrite").parquet(str(folder))
 
 
 def _about(past: DataFrame, items: DataFrame) -> DataFrame:
@@ -102,6 +138,11 @@ def _about(past: DataFrame, items: DataFrame) -> DataFrame:
     leaf = F.when(F.size("categories") > 0, F.to_json("categories")).alias("leaf")
     list_price = F.when(F.col("priced"), F.col("price")).alias("list_price")
     return bought_items(past, items).select("item_id", leaf, "brand", list_price, "price_level")
+
+
+def _distinct(column: str) -> Column:
+    """Count the different values of a group; by a set, because three counts would triple rows."""
+    return F.size(F.collect_set(column)).cast("long")
 
 
 def _mean_gap() -> Column:

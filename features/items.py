@@ -3,7 +3,15 @@
 from datetime import datetime
 
 from features.errors import extra
-from features.timeline import before, bought_within, days_before, exact_mean, seconds, stamped
+from features.timeline import (
+    before,
+    bought_within,
+    days_before,
+    epoch_day,
+    exact_mean,
+    seconds,
+    stamped,
+)
 
 with extra("features"):
     from pyspark.sql import DataFrame, Window
@@ -23,6 +31,12 @@ def item_stats(purchases: DataFrame, items: DataFrame, as_of: datetime) -> DataF
     )
     levels = bought_items(past, items).select("item_id", "price_level")
     return stamped(sold.join(levels, "item_id", "left"), as_of)
+
+
+def item_days(purchases: DataFrame, as_of: datetime) -> DataFrame:
+    """Count the purchases of each item on each UTC day before `as_of`; a new day adds rows only."""
+    sold = before(purchases, as_of).groupBy("item_id", epoch_day().alias("day"))
+    return sold.agg(F.count("*").alias("purchases"))
 
 
 def bought_items(past: DataFrame, items: DataFrame) -> DataFrame:

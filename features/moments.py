@@ -11,46 +11,53 @@ with extra("features"):
     from pyspark.sql import functions as F
 
 
+NAMES = ("train", "validate", "eval", "serve")
+
+
 @dataclass(frozen=True)
 class Moments:
-    """Three UTC midnights: models learn up to `train`, are measured at `eval`, serve at `serve`."""
+    """Four UTC midnights: learn up to `train`, decide up to `validate`, measure, serve."""
 
     train: datetime
+    validate: datetime
     eval: datetime
     serve: datetime
 
 
-def choose(purchases: DataFrame, *, holdout_share: float, label_share: float) -> Moments:
+def choose(
+    purchases: DataFrame, *, holdout_share: float, validate_share: float, label_share: float
+) -> Moments:
     """Cut the purchases so that about `holdout_share` of them are targets of the report.
 
-    Of those before, about `label_share` are labels to learn from. Only days with purchases can be
-    cuts, and each of the three spans holds at least one day.
+    Of those before, the latest `validate_share` are there to decide on, and `label_share` before
+    them are labels to learn from. Only days with purchases can be cuts, and each of the four spans
+    holds at least one day.
     """
     day = F.to_date("event_timestamp")
     daily = purchases.groupBy(day.alias("day")).agg(F.count("*").alias("n")).orderBy("day")
     rows = daily.collect()  # one row per day, whatever the number of purchases
     days, counts = [row["day"] for row in rows], [row["n"] for row in rows]
-    if len(days) < 3:
+    if len(days) < len(NAMES):
         raise QualityError(
-            f"purchases on {len(days)} distinct days, at least 3 are needed",
+            f"purchases on {len(days)} distinct days, at least {len(NAMES)} are needed",
             where="moments",
-            fix="ingest a longer time span: history, labels and targets each need a day",
+            fix="ingest a longer time span: history, labels, decisions and targets need a day each",
         )
-    held = _cut(counts, holdout_share, first=2)
-    label = _cut(counts[:held], label_share, first=1)
+    held = _cut(counts, holdout_share, range(3, len(counts)))
+    validate = _cut(counts[:held], validate_share, range(2, held))
+    train = _cut(counts[:held], validate_share + label_share, range(1, validate))
     return Moments(
-        train=_midnight(days[label]),
+        train=_midnight(days[train]),
+        validate=_midnight(days[validate]),
         eval=_midnight(days[held]),
         serve=_midnight(days[-1] + timedelta(days=1)),
     )
 
 
-def _cut(counts: Sequence[int], share: float, *, first: int) -> int:
-    """Find the index from `first` on whose tail comes nearest to `share`; the later on a tie."""
+def _cut(counts: Sequence[int], share: float, allowed: range) -> int:
+    """Find the index whose tail comes nearest to `share` of all; the later on a tie."""
     wanted = share * sum(counts)
-    return min(
-        range(first, len(counts)), key=lambda index: (abs(sum(counts[index:]) - wanted), -index)
-    )
+    return min(allowed, key=lambda index: (abs(sum(counts[index:]) - wanted), -index))
 
 
 def _midnight(day: date) -> datetime:

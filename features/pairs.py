@@ -1,82 +1,146 @@
-"""Which item follows which: directed transitions between the purchases of one shopper."""
+"""Which items belong together, as the purchases of single shoppers tell.
 
+Three tables: what is bought after what, what on one day, and what by the same people whenever. Each
+ranks per item the `top` others. All is counted in integers, so that no sum depends on the order
+Spark adds in, and under hash codes instead of ids, which sort and compare much faster.
+"""
+
+from collections.abc import Iterator
 from datetime import datetime
-from functools import reduce
-from operator import add
 
 from features.errors import extra
-from features.timeline import before, seconds, tie_break
+from features.timeline import DAY, before, seconds, spread, tie_break
 
 with extra("features"):
-    from pyspark.sql import Column, DataFrame, Window
+    from pyspark.sql import Column, DataFrame, Window, WindowSpec
     from pyspark.sql import functions as F
 
 LATEST_PURCHASES = 500
 """A shopper counts with no more than this many purchases: a reseller must not drown the others."""
 
+LATEST_OF_ALL_PAIRS = 200
+"""The same where everything is paired with everything, which grows with the square.
+
+One bot makes at most 40,000 pairs of 200 purchases, where 500 would make 250,000, and people stay
+whole: of the 22,363 shoppers of a real shop, one has more than 200.
+"""
+
+LINK = 2 * 232_792_560
+"""A whole link, as an integer: its parts up to distance 20 are integers, too, and their halves."""
+
+SHOPPER = 1_000_000
+"""The say of one shopper over log2(2 + n), as an integer."""
+
 
 def transitions(purchases: DataFrame, as_of: datetime, window: int, top: int) -> DataFrame:
-    """Rank per item the `top` items bought up to `window` purchases later, nearer ones first.
+    """Rank per item the items bought up to `window` purchases later, nearer ones first.
 
     Two purchases at distance d add 1/d from the earlier to the later. Bought in the same second,
-    neither is the earlier: each direction gets half. Weights of an item add up to one before the
-    cut. Counts are kept per distance as integers, so that the sums don't depend on the order Spark
-    adds in.
+    neither is the earlier: each direction gets half. `support` is the sum, and `weight` its share
+    of the item's total before the cut.
     """
-    counts = [F.sum(F.when(F.col("d") == d, F.col("halves")).otherwise(0)).alias(f"n{d}")
-              for d in range(1, window + 1)]  # fmt: skip
-    links = _links(before(purchases, as_of), window).groupBy("item_id", "neighbour_id").agg(*counts)
-    source = Window.partitionBy("item_id")
-    weight = _weigh([F.col(f"n{d}") for d in range(1, window + 1)])
-    total = _weigh([F.sum(f"n{d}").over(source) for d in range(1, window + 1)])
-    ranked = source.orderBy(F.desc("weight"), tie_break("neighbour_id"), "neighbour_id")
-    return (
-        links.withColumn("weight", weight / total)
-        .withColumn("rank", F.row_number().over(ranked))
-        .filter(F.col("rank") <= top)
-        .select("item_id", "neighbour_id", "weight")
+    past = before(purchases, as_of)
+    near = _latest(past, LATEST_PURCHASES).select("item", F.array(*_near(window)).alias("near"))
+    links = spread(near.select("item", F.inline("near")).filter("other != item"), "item")
+    support = F.col("links") / F.lit(float(LINK))
+    ranked = _ranked(_counted(links), top, F.col("links")).withColumn("support", support)
+    return _named(ranked, past, "weight", "support")
+
+
+def together(purchases: DataFrame, as_of: datetime, top: int) -> DataFrame:
+    """Rank per item the items that a shopper bought on the same UTC day.
+
+    Each shopper counts once a day; `weight` is the share of the item's total before the cut.
+    """
+    past = before(purchases, as_of)
+    latest = _latest(past, LATEST_PURCHASES).withColumn("day", F.floor(F.col("time") / DAY))
+    days = _baskets(latest, "user_id", "day").withColumn("say", F.lit(1).cast("long"))
+    return _named(_ranked(_counted(_pairs(days)), top, F.col("links")), past, "weight")
+
+
+def co_purchases(purchases: DataFrame, as_of: datetime, top: int) -> DataFrame:
+    """Rank per item the items that the same shoppers bought, whenever.
+
+    A shopper of n different items adds 1 / log2(2 + n) to each pair of them, because who buys
+    everything says little. `weight` is the pair's sum over the geometric mean of both totals.
+    """
+    past = before(purchases, as_of)
+    say = F.round(F.lit(SHOPPER) / F.log2(F.size("basket") + 2)).cast("long")
+    shoppers = _baskets(_latest(past, LATEST_OF_ALL_PAIRS), "user_id").withColumn("say", say)
+    totals = shoppers.select(
+        F.explode("basket").alias("other"), (F.col("say") * (F.size("basket") - 1)).alias("links")
     )
+    of_other = totals.groupBy("other").agg(F.sum("links").alias("of_other"))
+    near = F.col("links") / F.sqrt("of_other")
+    pairs = _counted(_pairs(shoppers)).join(F.broadcast(of_other), "other")
+    ranked = _ranked(pairs, top, near)
+    return _named(ranked.withColumn("weight", near / F.sqrt("total")), past, "weight")
 
 
-def _weigh(halves: list[Column]) -> Column:
-    """Weigh counts of half links per distance: a whole link weighs 1/d."""
-    return reduce(add, (count / F.lit(2.0 * d) for d, count in enumerate(halves, start=1)))
+def _latest(past: DataFrame, most: int) -> DataFrame:
+    """Keep each shopper's latest purchases: user_id, item (a code) and time.
+
+    Of a million items two share a code in one shop of 37 million; they would share their pairs.
+    """
+    coded = past.select("user_id", tie_break("item_id").alias("item"), seconds().alias("time"))
+    nth = F.row_number().over(_newest_first())
+    return coded.withColumn("back", nth).filter(F.col("back") <= most).drop("back")
 
 
-def _links(past: DataFrame, window: int) -> DataFrame:
-    """List the links within each shopper's purchases as (item_id, neighbour_id, d, halves)."""
+def _newest_first() -> WindowSpec:
     # by the second, as everywhere: finer digits may be the source's way to keep its file order
-    latest = Window.partitionBy("user_id").orderBy(F.desc("time"), tie_break("item_id"), "item_id")
-    # lag over newest-first is the next purchase: one sort serves the cap and all distances
-    later = [
-        F.struct(
-            F.lit(d).alias("d"),
-            F.lag("item_id", d).over(latest).alias("item_id"),
-            F.lag("time", d).over(latest).alias("time"),
-        )
-        for d in range(1, window + 1)
-    ]
-    near = (
-        past.withColumn("time", seconds())
-        .select(
-            "item_id",
-            "time",
-            F.row_number().over(latest).alias("back"),
-            F.array(*later).alias("later"),
-        )
-        .filter(F.col("back") <= LATEST_PURCHASES)
-        .select("item_id", "time", F.explode("later").alias("next"))
-        .filter("next.item_id IS NOT NULL AND next.item_id != item_id")
+    return Window.partitionBy("user_id").orderBy(F.desc("time"), "item")
+
+
+def _near(window: int) -> Iterator[Column]:
+    """Tell of a purchase what came up to `window` later, and what came before in its second."""
+    newest_first = _newest_first()
+    for d in range(1, window + 1):
+        # lag over newest-first is the next purchase: one sort serves all distances
+        for shift in (F.lag, F.lead):
+            other, time = (shift(name, d).over(newest_first) for name in ("item", "time"))
+            tied = F.when(time == F.col("time"), LINK // d // 2)
+            say = tied.otherwise(LINK // d) if shift is F.lag else tied
+            yield F.struct(
+                F.when(say.isNotNull(), other).alias("other"), say.cast("long").alias("say")
+            )
+
+
+def _baskets(latest: DataFrame, *keys: str) -> DataFrame:
+    """Gather the different items bought together, where there are two at least."""
+    baskets = latest.groupBy(*keys).agg(F.collect_set("item").alias("basket"))
+    return baskets.filter(F.size("basket") > 1)
+
+
+def _pairs(baskets: DataFrame) -> DataFrame:
+    """List each pair of a basket in both directions: item, other and say."""
+    # the basket goes where its item is counted and is taken apart only there: less to move
+    members = spread(baskets.select(F.explode("basket").alias("item"), "basket", "say"), "item")
+    return members.select("item", F.explode("basket").alias("other"), "say").filter("other != item")
+
+
+def _counted(links: DataFrame) -> DataFrame:
+    """Add up what was said of each pair."""
+    return links.groupBy("item", "other").agg(F.sum("say").alias("links"))
+
+
+def _ranked(pairs: DataFrame, top: int, near: Column) -> DataFrame:
+    """Keep the `top` nearest of each item, and tell its total before the cut; codes break ties."""
+    nearest = Window.partitionBy("item").orderBy(F.desc("near"), "other")
+    # in the same order, although a sum needs none: the pairs are sorted once
+    whole = nearest.rowsBetween(Window.unboundedPreceding, Window.unboundedFollowing)
+    return (
+        pairs.withColumn("near", near)
+        .withColumns({"total": F.sum("links").over(whole), "rank": F.row_number().over(nearest)})
+        .filter(F.col("rank") <= top)
+        .withColumn("weight", F.col("links") / F.col("total"))
     )
-    tied = F.col("time") == F.col("next.time")
-    halves = F.when(tied, 1).otherwise(2)
-    there = near.select(
-        "item_id", F.col("next.item_id").alias("neighbour_id"), "next.d", halves.alias("halves")
-    )
-    back = near.filter(tied).select(
-        F.col("next.item_id").alias("item_id"),
-        F.col("item_id").alias("neighbour_id"),
-        "next.d",
-        F.lit(1).alias("halves"),
-    )
-    return there.unionByName(back)
+
+
+def _named(pairs: DataFrame, past: DataFrame, *columns: str) -> DataFrame:
+    """Put ids in the place of codes."""
+    items = past.select("item_id").distinct().withColumn("item", tie_break("item_id"))
+    others = items.toDF("neighbour_id", "other")
+    # a catalogue fits in memory wherever the vectors of its items do
+    named = pairs.join(F.broadcast(items), "item").join(F.broadcast(others), "other")
+    return named.select("item_id", "neighbour_id", *columns)

@@ -38,7 +38,7 @@ class HistorySettings(Part):
     """Purchase-history features."""
 
     recent_items: int = Field(50, ge=1, description="latest purchases kept per shopper")
-    neighbours: int = Field(50, ge=1, description="transition neighbours kept per item")
+    neighbours: int = Field(200, ge=1, description="items kept per item in each table of pairs")
     window: int = Field(5, ge=1, description="how many purchases apart two items count as linked")
 
 

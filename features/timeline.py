@@ -4,6 +4,8 @@ Features at `as_of` see purchases strictly before it. Where two purchases can't 
 time, a hash of the item with a fixed seed decides, never an id, a row number or the file's order.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 
 from features.errors import QualityError, extra
@@ -35,6 +37,11 @@ def seconds(column: str = "event_timestamp") -> Column:
     return F.unix_seconds(F.col(column))
 
 
+def epoch_day(column: str = "event_timestamp") -> Column:
+    """Read a timestamp column as the number of its UTC day since 1970."""
+    return F.floor(seconds(column) / F.lit(DAY)).cast("int")
+
+
 def days_before(as_of: datetime, moment: Column) -> Column:
     """Count the days from `moment` (epoch seconds) to `as_of`, with fraction."""
     return (F.lit(int(utc(as_of).timestamp())) - moment) / F.lit(float(DAY))
@@ -60,3 +67,22 @@ def stamped(view: DataFrame, as_of: datetime) -> DataFrame:
     """Add the two timestamps that Feast joins on."""
     moment = F.lit(utc(as_of))
     return view.withColumn("event_timestamp", moment).withColumn("created_timestamp", moment)
+
+
+def spread(frame: DataFrame, *keys: str) -> DataFrame:
+    """Place rows by a hash of their key, over as many partitions as the session shuffles to.
+
+    The number is said, because Spark would otherwise put what looks small into one, for one core.
+    """
+    partitions = int(frame.sparkSession.conf.get("spark.sql.shuffle.partitions") or 1)
+    return frame.repartition(partitions, *keys)
+
+
+@contextmanager
+def in_memory(frame: DataFrame) -> Iterator[DataFrame]:
+    """Keep a frame that several jobs read; it is let go at the end of the block."""
+    frame.persist()
+    try:
+        yield frame
+    finally:
+        frame.unpersist()

@@ -29,10 +29,25 @@ Share = Annotated[float, Field(gt=0, lt=1)]
 
 
 class CutSettings(Part):
-    """Where history ends and the future begins: shares of all purchases, latest last."""
+    """Where history ends and the future begins: shares of purchases, latest last."""
 
+    protocol: Literal["temporal", "leave-one-out"] = Field(
+        "temporal",
+        description="temporal cuts at points in time, as a shop lives; leave-one-out takes each "
+        "shopper's last purchases as targets, as papers do, and serves nobody",
+    )
+    mode: Literal["refreshed", "train-only"] = Field(
+        "refreshed",
+        description="of leave-one-out: whether the purchase just before the target is counted in "
+        "statistics and pairs (refreshed), or is history only (train-only)",
+    )
     holdout_share: Share = Field(0.1, description="latest purchases, held out for the report")
-    label_share: Share = Field(0.15, description="purchases before those, labels of the ranker")
+    validate_share: Share = Field(
+        0.05,
+        description="purchases before those: they decide when training stops and how far the "
+        "language model is trusted",
+    )
+    label_share: Share = Field(0.1, description="purchases before those, labels of the ranker")
 
 
 class IndexSettings(Part):

@@ -5,8 +5,10 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
+from features.cuts import Cut, temporal
 from features.errors import QualityError
 from features.history import user_history, user_purchase_stats, write_moment
+from features.moments import Moments
 from features.settings import HistorySettings
 from tests.features.shop import day, table
 
@@ -84,18 +86,49 @@ def test_the_future_changes_nothing(purchases, shelf):
         assert table(view(past), "user_id") == table(view(all_of_it), "user_id")
 
 
+VIEWS = (
+    "user_purchase_stats", "user_history", "item_stats", "item_days", "transitions", "together",
+    "co_purchases",
+)  # fmt: skip
+
+
 def test_writing_a_moment_again_gives_the_same_rows_in_the_same_order(
     purchases, shelf, tmp_path: Path
 ):
+    more = (*ROWS, "bob soap 2023-12-01", "bob soap 2023-12-02", *FUTURE, "ann soap 2024-03-01")
+    moments = Moments(*map(day, ("2023-12-15", "2024-01-15", "2024-03-01", "2024-07-01")))
     for run in ("first run", "second run"):
-        bought = purchases(*ROWS, *FUTURE).repartition(3 if run == "second run" else 1)
-        write_moment(bought, shelf, AS_OF, settings=HistorySettings(), out=tmp_path / run)
-    for view in ("user_purchase_stats", "user_history", "item_stats", "transitions"):
+        bought = purchases(*more).repartition(3 if run == "second run" else 1)
+        cut = temporal(bought, moments)[2]
+        write_moment(cut, shelf, settings=HistorySettings(), out=tmp_path / run)
+    for folder in (*(f"eval/{view}" for view in VIEWS), "targets/eval"):
         first, second = (
-            pq.read_table(tmp_path / run / view) for run in ("first run", "second run")
+            pq.read_table(tmp_path / run / folder) for run in ("first run", "second run")
         )
         assert len(first) > 0
         assert first.equals(second)
+    assert sorted(path.name for path in (tmp_path / "first run" / "eval").iterdir()) == sorted(
+        VIEWS
+    )
+
+
+def test_shoppers_follow_from_the_histories_and_items_from_what_is_known(
+    purchases, shelf, tmp_path: Path, spark
+):
+    histories, known = purchases(*ROWS), purchases(*ROWS[:1], "eve brush 2024-01-01")
+    cut = Cut("eval", AS_OF, histories, known, None)
+    write_moment(cut, shelf, settings=HistorySettings(), out=tmp_path)
+    seen = {
+        view: set(pq.read_table(tmp_path / "eval" / view)[key].to_pylist())
+        for view in VIEWS
+        for key in [view.split("_")[0] + "_id" if view[:4] in {"user", "item"} else "item_id"]
+    }
+    assert seen["user_purchase_stats"] == seen["user_history"] == {"ann", "bob"}
+    assert seen["item_stats"] == seen["item_days"] == {"soap", "brush"}
+    assert seen["transitions"] == seen["together"] == seen["co_purchases"] == set()
+    assert not (tmp_path / "targets").exists()
+    # what was held in memory is let go
+    assert spark.sparkContext._jsc.getPersistentRDDs().isEmpty()
 
 
 def test_a_moment_without_time_zone_is_refused(purchases):

@@ -1,6 +1,6 @@
 import pytest
 
-from features.items import item_stats
+from features.items import item_days, item_stats
 from tests.features.shop import day, table
 
 pytestmark = pytest.mark.spark
@@ -53,3 +53,13 @@ def test_price_level_is_the_mid_rank_among_items_bought_before(purchases, shelf)
     assert levels["middle"] == levels["same"] == pytest.approx((1 / 3 + 1) / 2)
     assert levels["alone"] == 0.5
     assert levels["unpriced"] is None
+
+
+def test_item_days_count_by_the_utc_day(purchases):
+    rows = ("ann a 2024-01-01T23:59:59", "bob a 2024-01-01", "bob a 2024-01-02", "ann b 1969-12-31")
+    frame = purchases(*rows, "ann b 2024-03-01")
+    days = table(item_days(frame, AS_OF), "item_id", "day")
+    # 1 January 2024 is day 19,723 since 1970
+    assert {key: row["purchases"] for key, row in days.items()} == {
+        ("a", 19_723): 2, ("a", 19_724): 1, ("b", -1): 1,
+    }  # fmt: skip

@@ -1,8 +1,14 @@
-"""Transitions worked out by hand."""
+"""Pairs worked out by hand, and on small random worlds against the plainest Python."""
+
+import random
+from collections import defaultdict
+from itertools import permutations
+from math import log2, sqrt
 
 import pytest
 
-from features.pairs import LATEST_PURCHASES, transitions
+from features import pairs
+from features.pairs import LATEST_PURCHASES, co_purchases, together, transitions
 from tests.features.shop import day, table
 
 pytestmark = pytest.mark.spark
@@ -59,3 +65,137 @@ def test_a_reseller_counts_with_the_latest_purchases_only(purchases):
     assert len(got) == LATEST_PURCHASES - 1
     assert ("i7", "i8") in got
     assert ("i6", "i7") not in got
+
+
+def test_support_tells_one_of_one_from_ten_of_ten(purchases):
+    often = [f"u{n} {item} 2024-01-0{d}" for n in range(10) for item, d in (("a", 1), ("b", 2))]
+    frame = purchases(*often, "ann c 2024-01-01", "ann d 2024-01-02")
+    rows = table(transitions(frame, AS_OF, 5, 50), "item_id", "neighbour_id")
+    assert rows["a", "b"] == {"weight": 1.0, "support": 10.0}
+    assert rows["c", "d"] == {"weight": 1.0, "support": 1.0}
+
+
+def near(view):
+    return {pair: row["weight"] for pair, row in table(view, "item_id", "neighbour_id").items()}
+
+
+def test_together_counts_shopper_days_in_both_directions(purchases):
+    frame = purchases(
+        "ann a 2024-01-01T00:00", "ann b 2024-01-01T23:59", "ann a 2024-01-01T12:00",
+        "ann c 2024-01-02T00:00", "bob a 2024-01-05", "bob b 2024-01-05", "bob d 2024-01-05",
+        "ann d 2024-03-01",
+    )  # fmt: skip
+    got = near(together(frame, AS_OF, 50))
+    # a with b on two days, with d on one; c, a minute past midnight, was bought alone
+    assert got == pytest.approx(
+        {("a", "b"): 2 / 3, ("a", "d"): 1 / 3, ("b", "a"): 2 / 3, ("b", "d"): 1 / 3,
+         ("d", "a"): 1 / 2, ("d", "b"): 1 / 2}
+    )  # fmt: skip
+    assert "c" not in {item for pair in got for item in pair}
+
+
+def test_who_buys_everything_says_little_of_what_goes_together(purchases):
+    frame = purchases(
+        "ann a 2023-01-01", "ann b 2024-01-01", "ann b 2024-02-01", "eve c 2024-01-01",
+        *(f"bob {item} 2024-01-0{n}" for n, item in enumerate("acdefg", start=1)),
+    )  # fmt: skip
+    got = near(co_purchases(frame, AS_OF, 50))
+    ann, bob = 1 / log2(2 + 2), 1 / log2(2 + 6)  # ann's second b adds nothing, eve has no pair
+    assert got["a", "b"] == pytest.approx(ann / sqrt((ann + 5 * bob) * ann), rel=1e-5)
+    assert got["a", "c"] == pytest.approx(bob / sqrt((ann + 5 * bob) * 5 * bob), rel=1e-5)
+    assert got["c", "a"] == got["a", "c"]
+    assert ("b", "c") not in got
+
+
+@pytest.mark.parametrize("view", [together, co_purchases])
+def test_ties_at_the_cut_fall_the_same_way_in_every_order(purchases, view):
+    rows = [f"{user} {item} 2024-01-01" for user in "pqrs" for item in ("a", f"of-{user}")]
+    kept = near(view(purchases(*rows), AS_OF, 2))
+    assert len([pair for pair in kept if pair[0] == "a"]) == 2
+    assert kept == near(view(purchases(*reversed(rows)), AS_OF, 2))
+
+
+def test_a_bot_is_paired_by_its_latest_purchases_only(purchases, monkeypatch):
+    monkeypatch.setattr(pairs, "LATEST_OF_ALL_PAIRS", 3)
+    monkeypatch.setattr(pairs, "LATEST_PURCHASES", 2)
+    frame = purchases(*(f"bot i{n} 2024-01-01T0{n}:00" for n in range(6)))
+    assert {item for pair in near(co_purchases(frame, AS_OF, 50)) for item in pair} == {
+        "i3", "i4", "i5",
+    }  # fmt: skip
+    assert set(near(together(frame, AS_OF, 50))) == {("i4", "i5"), ("i5", "i4")}
+
+
+class World:
+    """A random shop, and the same three tables by loops over it."""
+
+    def __init__(self, seed: int) -> None:
+        dice = random.Random(seed)
+        self.bought = [
+            (f"u{dice.randrange(5)}", f"i{dice.randrange(7)}", dice.randrange(4), dice.randrange(3))
+            for _ in range(30)
+        ]
+        self.rows = [f"{u} {i} 2024-01-0{d + 1}T00:00:0{s}" for u, i, d, s in self.bought]
+
+    def together(self):
+        days = defaultdict(set)
+        for user, item, d, _ in self.bought:
+            days[user, d].add(item)
+        counts = self.counted((basket, 1) for basket in days.values())
+        totals = self.totals(counts)
+        return {(i, j): n / totals[i] for (i, j), n in counts.items()}
+
+    def co_purchases(self):
+        shoppers = defaultdict(set)
+        for user, item, _, _ in self.bought:
+            shoppers[user].add(item)
+        counts = self.counted((basket, 1 / log2(2 + len(basket))) for basket in shoppers.values())
+        totals = self.totals(counts)
+        return {(i, j): n / sqrt(totals[i] * totals[j]) for (i, j), n in counts.items()}
+
+    @staticmethod
+    def counted(baskets):
+        counts = defaultdict(float)
+        for basket, say in baskets:
+            for pair in permutations(basket, 2):
+                counts[pair] += say
+        return counts
+
+    @staticmethod
+    def totals(counts):
+        totals = defaultdict(float)
+        for (item, _), n in counts.items():
+            totals[item] += n
+        return totals
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("view", [together, co_purchases])
+def test_pairs_are_those_of_the_plainest_loops(purchases, view, seed):
+    world = World(seed)
+    expected = getattr(world, view.__name__)()
+    frame = purchases(*world.rows).repartition(3)
+    whole = near(view(frame, AS_OF, 50))
+    assert whole == pytest.approx(expected, rel=1e-5)
+    kept = near(view(frame, AS_OF, 2))
+    assert set(kept.items()) <= set(whole.items())
+    for item in {pair[0] for pair in whole}:
+        best = sorted((w for (i, _), w in whole.items() if i == item), reverse=True)[:2]
+        assert sorted((w for (i, _), w in kept.items() if i == item), reverse=True) == best
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_transitions_are_those_of_the_plainest_loops(purchases, seed):
+    dice = random.Random(seed)
+    expected, rows = defaultdict(float), []
+    for user in "pqr":
+        items = [f"i{dice.randrange(5)}" for _ in range(9)]
+        rows += [f"{user} {item} 2024-01-{n + 1:02}" for n, item in enumerate(items)]
+        for n, item in enumerate(items):
+            for d, other in enumerate(items[n + 1 : n + 4], start=1):
+                if other != item:
+                    expected[item, other] += 1 / d
+    got = table(transitions(purchases(*rows), AS_OF, 3, 50), "item_id", "neighbour_id")
+    assert {pair: row["support"] for pair, row in got.items()} == pytest.approx(expected)
+    totals = World.totals(expected)
+    shares = {(i, j): support / totals[i] for (i, j), support in expected.items()}
+    assert {pair: row["weight"] for pair, row in got.items()} == pytest.approx(shares)

@@ -15,7 +15,7 @@ from features.repo.views import VIEWS
 from features.settings import HistorySettings, StoreSettings
 from features.store import FeatureRepo
 from features.training import training_features
-from tests.features.shop import day
+from tests.features.shop import day, serving
 
 pytestmark = pytest.mark.spark
 
@@ -48,7 +48,8 @@ def offline(spark, tmp_path_factory) -> Path:
     rows = ("ann soap 2024-02-01 price=2", "ann comb 2024-02-11", "bob comb 2024-02-20")
     purchases = spark.createDataFrame([bought(r, n) for n, r in enumerate(rows)], ddl(PURCHASES))
     items = spark.createDataFrame([("soap", "Soap", ["Beauty"], "Lush", 3.0, True)], ddl(ITEMS))
-    write_moment(purchases, items, AS_OF, settings=HistorySettings(), out=out)
+    write_moment(serving(purchases, AS_OF), items, settings=HistorySettings(), out=out.parent)
+    out = (out.parent / "serve").rename(out)
     embeddings(out / "user_embedding", "user_id", "ann", "bob")
     embeddings(out / "item_embedding", "item_id", "soap", "comb")
     return out

@@ -1,5 +1,7 @@
 """From raw files to features and embeddings, offline and online."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -8,12 +10,18 @@ from recsys.errors import StageError, extra
 from recsys.pipeline import marks
 from recsys.pipeline.moments import NAMES, RunMoments
 from recsys.pipeline.stage import Context
+from recsys.settings import CutSettings
 from recsys.tables import read_table
 
 with extra("features"):
+    from pyspark.sql import DataFrame
+
+    from features import cuts, history, moments
     from features import embeddings as embedding
-    from features import history, moments
     from features.ingest import ingest as read_raw
+    from features.timeline import in_memory
+
+VIEWS = "views.txt"
 
 
 def ingest(context: Context, draft: Draft) -> None:
@@ -35,28 +43,38 @@ def ingest(context: Context, draft: Draft) -> None:
 
 
 def features(context: Context, draft: Draft) -> None:
-    """Compute the features at the three moments."""
-    spark, cuts = context.spark, context.settings.cuts
+    """Compute the features at each moment, and what is to be predicted there."""
+    spark, settings = context.spark, context.settings
     purchases = spark.read.parquet(str(context.path("tables") / "purchases"))
-    items = spark.read.parquet(str(context.path("tables") / "items"))
-    chosen = moments.choose(
-        purchases, holdout_share=cuts.holdout_share, label_share=cuts.label_share
-    )
-    run_moments = RunMoments(chosen.train, chosen.eval, chosen.serve)
-    for done, name in enumerate(NAMES, start=1):
-        history.write_moment(
-            purchases,
-            items,
-            getattr(run_moments, name),
-            settings=context.settings.features.history,
-            out=draft.path / name,
-        )
-        context.observer.progress("features", done, len(NAMES))
+    listed = spark.read.parquet(str(context.path("tables") / "items"))
+    with _cuts(purchases, settings.cuts) as taken, in_memory(listed) as items:
+        for done, cut in enumerate(taken, start=1):
+            history.write_moment(cut, items, settings=settings.features.history, out=draft.path)
+            context.observer.progress("features", done, len(taken))
+    when = {cut.name: cut.as_of for cut in taken}
+    moment = {name: when.get(name, taken[-1].as_of) for name in NAMES}
+    run_moments = RunMoments(**moment, protocol=settings.cuts.protocol, mode=settings.cuts.mode)
     run_moments.write(draft.path)
     draft.describe(
-        metrics={name: str(getattr(run_moments, name)) for name in NAMES},
+        metrics={name: str(when[name]) for name in run_moments.names},
         data_cut=run_moments.serve.isoformat(),
     )
+
+
+@contextmanager
+def _cuts(purchases: DataFrame, settings: CutSettings) -> Iterator[list[cuts.Cut]]:
+    """Cut by the protocol of the settings; what its cuts share is in memory meanwhile."""
+    if settings.protocol == "temporal":
+        chosen = moments.choose(
+            purchases,
+            holdout_share=settings.holdout_share,
+            validate_share=settings.validate_share,
+            label_share=settings.label_share,
+        )
+        yield cuts.temporal(purchases, chosen)
+        return
+    with in_memory(cuts.numbered(purchases)) as numbered:
+        yield cuts.leave_one_out(numbered, settings.mode)
 
 
 def embeddings(context: Context, draft: Draft) -> None:
@@ -79,7 +97,7 @@ def embeddings(context: Context, draft: Draft) -> None:
         out=draft.path,
         progress=context.progress("embeddings"),
     )
-    for name in NAMES:
+    for name in run_moments.names:
         embedding.write_user_embeddings(
             read_table(context.path("features") / name / "user_history"),
             draft.path,
@@ -91,7 +109,12 @@ def embeddings(context: Context, draft: Draft) -> None:
 
 
 def store(context: Context, draft: Draft) -> None:
-    """Apply the Feast repository and materialise the features that serve."""
+    """Apply the Feast repository and materialise the features that serve, where any do."""
+    moments_of_run = RunMoments.read(context.path("features"))
+    if "serve" not in moments_of_run.names:  # the store at hand stays as it is
+        (draft.path / VIEWS).write_text("", encoding="utf-8")
+        draft.describe(metrics={"views": 0})
+        return
     from features.repo.views import user_views  # Feast takes seconds to import
     from features.store import FeatureRepo
 
@@ -99,7 +122,7 @@ def store(context: Context, draft: Draft) -> None:
     repo = FeatureRepo(context.store.home / "feast", context.settings.features.store)
     marks.clear(context)
     repo.apply(offline)
-    moment = RunMoments.read(context.path("features")).serve
+    moment = moments_of_run.serve
     day = timedelta(days=1)
     views = [
         *(view for view in user_views() if (offline / view).exists()),
@@ -107,7 +130,7 @@ def store(context: Context, draft: Draft) -> None:
         "item_embedding",
     ]
     repo.materialize(moment - day, moment + day, views, progress=context.progress("store"))
-    (draft.path / "views.txt").write_text("\n".join(views) + "\n", encoding="utf-8")
+    (draft.path / VIEWS).write_text("\n".join(views) + "\n", encoding="utf-8")
     marks.write(context, draft.manifest.version)
     draft.describe(metrics={"views": len(views), "as_of": str(moment)})
 
