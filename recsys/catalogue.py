@@ -57,6 +57,11 @@ class Catalogue:
         return _codes([" > ".join(path) if path else None for path in self.categories])
 
     @cached_property
+    def parent_codes(self) -> Ints:
+        """Code of the category above each item's narrowest one; -1: none."""
+        return _codes([" > ".join(path[:-1]) or None for path in self.categories])[0]
+
+    @cached_property
     def makers(self) -> tuple[Ints, list[str]]:
         """Code of each item's brand (-1: none) and the brand per code."""
         return _codes(self.brands)

@@ -7,7 +7,7 @@ import numpy as np
 
 from recsys.arrays import PAD, Floats, Ints, Longs, Objects, padded
 from recsys.candidates.base import CandidateSource
-from recsys.candidates.pool import Pool
+from recsys.candidates.pool import Pool, ranks_of
 from recsys.ladder import Rung, Why
 from recsys.ranker.explain import reasons_of
 from recsys.rerank import blend
@@ -52,7 +52,7 @@ class Draft:
     shoppers: Shoppers
     sources: Sequence[CandidateSource]
     items: Ints  # (U, P) best first
-    ranks: Floats  # (U, P, S) in each source
+    proposed: Sequence[Ints]  # per source: its proposals, best first
     scores: Floats  # (U, P) falling
     rung: Objects
     why: Objects
@@ -63,17 +63,14 @@ class Draft:
         cls, shoppers: Shoppers, sources: Sequence[CandidateSource], pool: Pool, rung: Rung
     ) -> "Draft":
         """Start from the order of the pool."""
-        turns = 1 / (1 + np.arange(pool.items.shape[1], dtype=np.float32))
-        scores = np.where(pool.real, turns, -np.inf).astype(np.float32)
         rungs = np.array([rung] * len(shoppers), dtype=object)  # np.full would make them str
         why = np.array([Why.BEST] * len(shoppers), dtype=object)
-        return cls(shoppers, sources, pool.items, pool.ranks, scores, rungs, why)
+        return cls(shoppers, sources, pool.items, pool.proposed, pool.votes, rungs, why)
 
     def reorder(self, scores: Floats) -> None:
         """Sort every list by new scores (U, P) of its items; equals keep the order they had."""
         order = np.argsort(-scores, axis=1, kind="stable")
         self.items = np.take_along_axis(self.items, order, 1)
-        self.ranks = np.take_along_axis(self.ranks, order[:, :, None], 1)
         self.scores = np.take_along_axis(scores, order, 1)
 
     def blended(self, told: Floats, weight: float) -> Floats:
@@ -100,7 +97,12 @@ class Draft:
         empty = (items == PAD).all(axis=1)
         self.why[empty] = Why.NO_CANDIDATES
         reasons = (
-            reasons_of(self.sources, self.shoppers, items[:, :width], self.ranks[:, :width])
+            reasons_of(
+                self.sources,
+                self.shoppers,
+                items[:, :width],
+                ranks_of(self.proposed, items[:, :width]),
+            )
             if explain
             else []
         )

@@ -14,10 +14,9 @@ from recsys.arrays import PAD, Bools, Floats, Ints
 from recsys.candidates.base import CandidateSource
 from recsys.candidates.pool import Pool, build_pool
 from recsys.candidates.popular import Popular
-from recsys.catalogue import Catalogue, ItemStats
 from recsys.ladder import Rung, Why
 from recsys.lists import Draft, Lists
-from recsys.ranker.features import build_features, feature_names
+from recsys.ranker.features import Shelf, build_features, feature_names
 from recsys.ranker.model import Ranker
 from recsys.rerank import GRID, BlendFit, Reranker, ndcg_of_one
 from recsys.settings import Settings
@@ -28,7 +27,7 @@ from recsys.shoppers import Shoppers
 class Options:
     """Sizes of the steps."""
 
-    pool: int = 100
+    pool: int = 200
     rerank: int = 20
     mask_history: bool = False
     chunk: int = 128
@@ -36,15 +35,18 @@ class Options:
     @classmethod
     def of(cls, settings: Settings) -> "Options":
         """Take the sizes from the settings."""
-        return cls(pool=settings.candidates.pool, rerank=settings.lists.rerank)
+        return cls(
+            pool=settings.candidates.pool,
+            rerank=settings.lists.rerank,
+            mask_history=settings.candidates.mask_history,
+        )
 
 
 @dataclass(frozen=True, eq=False)
 class Recommender:
     """All parts of a release, ready to answer."""
 
-    catalogue: Catalogue
-    item_stats: ItemStats
+    shelf: Shelf
     sources: Sequence[CandidateSource]
     ranker: Ranker | None = None
     reranker: Reranker | None = None
@@ -121,7 +123,7 @@ class Recommender:
 
     @cached_property
     def _popular(self) -> Popular:
-        return Popular.of(self.item_stats)
+        return Popular.of(self.shelf.stats)
 
     def _impersonal(self, shoppers: Shoppers, k: int, why: Why) -> Draft:
         pool = build_pool(shoppers, [self._popular], k)
@@ -148,7 +150,7 @@ class Recommender:
             draft.why[:] = Why.NO_RANKER if self.ranker is None else Why.AS_ASKED
             return False
         try:
-            features = build_features(draft.shoppers, pool, self.catalogue, self.item_stats)
+            features = build_features(draft.shoppers, pool, self.shelf)
             draft.reorder(self.ranker.predict(features))
         except Exception as error:
             draft.failed(Why.RANKER_FAILED, error)

@@ -79,15 +79,18 @@ class IndexSettings(Part):
 class CandidateSettings(Part):
     """Retrieval."""
 
-    pool: int = Field(100, ge=10, description="candidates per shopper handed to the ranker")
+    pool: int = Field(200, ge=10, description="candidates per shopper handed to the ranker")
+    mask_history: bool = Field(False, description="never recommend what was bought before")
 
 
 class RankerSettings(Part):
     """The LightGBM ranker."""
 
-    rounds: int = Field(200, ge=1, description="boosting rounds at most (early stopping)")
-    leaves: int = Field(15, ge=2, description="leaves per tree")
-    learning_rate: float = Field(0.05, gt=0, description="shrinkage")
+    rounds: int = Field(300, ge=1, description="boosting rounds at most (early stopping)")
+    leaves: int = Field(31, ge=2, description="leaves per tree")
+    learning_rate: float = Field(0.08, gt=0, description="shrinkage")
+    feature_share: float = Field(0.6, gt=0, le=1, description="features each tree may look at")
+    least_rows: int = Field(100, ge=1, description="candidates a leaf holds at least")
 
 
 class ListSettings(Part):

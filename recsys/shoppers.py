@@ -5,8 +5,9 @@ go through the same assembly.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from features.errors import VersionMismatchError
 from recsys.arrays import PAD, Floats, Ints, Longs, Objects, spans
 from recsys.catalogue import Catalogue
 from recsys.errors import ArtifactError, extra
+from recsys.sparse import matrix
 from recsys.tables import hash_order, read_table
 
 with extra("recsys"):
@@ -37,6 +39,7 @@ STATS = (
     "purchases_365d",
 )
 DAY = 86_400
+FADES = {"recent": 0.7, "whole": 0.9}  # what a purchase keeps of its weight with each later one
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,6 +53,8 @@ class Shoppers:
     stats: Mapping[str, Floats]  # name -> (U,), nan where unknown
     vectors: Floats  # (U, D), zeros where unknown
     as_of: datetime
+    # by leave-one-out nobody has a clock: a shopper's moment is the day of her last purchase
+    own_moments: bool = False
 
     def __len__(self) -> int:
         return len(self.user_ids)
@@ -63,6 +68,37 @@ class Shoppers:
         """Items of one shopper, oldest first."""
         return self.items[self.indptr[row] : self.indptr[row + 1]]
 
+    @cached_property
+    def moments(self) -> Longs:
+        """Up to when the shop may be looked at for each shopper (U,), in epoch seconds."""
+        moments = np.full(len(self), int(self.as_of.timestamp()), np.int64)
+        if self.own_moments:
+            some = self.lengths > 0
+            moments[some] = self.times[self.indptr[1:][some] - 1] // DAY * DAY
+        return moments
+
+    @cached_property
+    def later(self) -> tuple[Longs, Longs]:
+        """For each purchase: purchases of strictly later time, and of strictly later days."""
+        owner = np.repeat(np.arange(len(self)), self.lengths)
+        after = [_strictly_later(owner, clock) for clock in (self.times, self.times // DAY)]
+        return after[0][0], after[1][1]
+
+    def profile(self, kind: str, items: int) -> Any:
+        """Weigh each shopper's purchases over the catalogue: sparse rows (U, items).
+
+        `recent` fades quickly, `whole` slowly, by how many purchases are strictly later;
+        `last` holds the purchases of the last day, each an equal share.
+        """
+        owner = np.repeat(np.arange(len(self)), self.lengths)
+        purchases, days = self.later
+        if kind == "last":
+            weights = (days == 0).astype(np.float32)
+            weights /= np.bincount(owner, weights, len(self))[owner]
+        else:
+            weights = np.float32(FADES[kind]) ** purchases
+        return matrix(owner, self.items, weights, (len(self), items))
+
     def recent(self, n: int | None = None) -> tuple[Ints, Floats]:
         """Lay out the last n items (or all), newest first, and their ages in days: both (U, n)."""
         if n is None:
@@ -72,7 +108,8 @@ class Shoppers:
         items = np.full(at.shape, PAD, np.int32)
         ages = np.full(at.shape, np.nan, np.float32)
         items[real] = self.items[at[real]]
-        seconds = self.as_of.timestamp() - self.times[at[real]]
+        owner = np.nonzero(real)[0]
+        seconds = self.moments[owner] - self.times[at[real]]
         ages[real] = np.maximum(seconds / DAY, 0)
         return items, ages
 
@@ -89,6 +126,7 @@ class Shoppers:
             stats={name: column[picked] for name, column in self.stats.items()},
             vectors=self.vectors[picked],
             as_of=self.as_of,
+            own_moments=self.own_moments,
         )
 
     def chunks(self, size: int) -> Iterator["Shoppers"]:
@@ -97,7 +135,9 @@ class Shoppers:
             yield self.take(slice(start, start + size))
 
     @classmethod
-    def load(cls, moment: Path, embeddings: Path, catalogue: Catalogue) -> "Shoppers":
+    def load(
+        cls, moment: Path, embeddings: Path, catalogue: Catalogue, *, own_moments: bool = False
+    ) -> "Shoppers":
         """Everyone with features at a moment, in an order that carries no information."""
         history = read_table(moment / "user_history", [*_HISTORY, "event_timestamp"])
         if not history.num_rows:
@@ -105,10 +145,34 @@ class Shoppers:
         history = history.take(hash_order(history["user_id"].to_pylist()))
         stats = read_table(moment / "user_purchase_stats", ["user_id", *STATS])
         taste = read_table(embeddings / "user_embedding", ["user_id", "embedding", "encoder"])
-        return _assemble(
-            {**_aligned(history, history), **_aligned(stats, history), **_aligned(taste, history)},
-            catalogue,
-            _utc(history["event_timestamp"][0].as_py()),
+        columns = [_aligned(table, history) for table in (history, stats, taste)]
+        as_of = _utc(history["event_timestamp"][0].as_py())
+        found = _assemble(columns[0] | columns[1] | columns[2], catalogue, as_of)
+        return replace(found, own_moments=own_moments)
+
+    @classmethod
+    def from_purchases(cls, table: Any, catalogue: Catalogue, as_of: datetime) -> "Shoppers":
+        """Shoppers with all purchases of a table as their histories, and nothing looked up.
+
+        Purchases of one second stand in the order of the catalogue, a seeded hash.
+        """
+        coded = table["user_id"].combine_chunks().dictionary_encode()
+        users = np.array(coded.dictionary.to_pylist(), dtype=object)
+        items = catalogue.positions(table["item_id"].to_pylist())
+        times = table["event_timestamp"].to_numpy().astype("datetime64[s]").astype(np.int64)
+        owner = np.asarray(coded.indices, np.int64)
+        known = items != PAD
+        owner, items, times = owner[known], items[known], times[known]
+        order = np.lexsort((items, times, owner))
+        counts = np.bincount(owner, minlength=len(users))
+        return cls(
+            user_ids=users,
+            indptr=np.concatenate(([0], np.cumsum(counts))).astype(np.int64),
+            items=items[order],
+            times=times[order],
+            stats={name: np.full(len(users), np.nan, np.float32) for name in STATS},
+            vectors=np.zeros((len(users), catalogue.vectors.shape[1]), np.float32),
+            as_of=_utc(as_of),
         )
 
     @classmethod
@@ -118,6 +182,18 @@ class Shoppers:
         """Shoppers from look-up values by feature name; what a row lacks counts as unknown."""
         table = pa.Table.from_pylist([dict(row) for row in rows], schema=_SCHEMA)
         return _assemble({name: table[name] for name in _SCHEMA.names}, catalogue, _utc(as_of))
+
+
+def _strictly_later(owner: Longs, clock: Longs) -> tuple[Longs, Longs]:
+    """For each purchase, its shopper's purchases, and points of time, after its own time."""
+    new = np.ones(len(clock), bool)
+    new[1:] = (np.diff(clock) != 0) | (np.diff(owner) != 0)
+    group = np.cumsum(new) - 1
+    ends = np.append(np.flatnonzero(new)[1:], len(clock))  # of each group
+    users = int(owner.max(initial=-1)) + 1
+    stops = np.cumsum(np.bincount(owner, minlength=users))  # of each shopper
+    last = np.cumsum(np.bincount(owner[new], minlength=users)) - 1  # group of each shopper
+    return stops[owner] - ends[group] if len(ends) else group, last[owner] - group
 
 
 _HISTORY = ("user_id", "item_ids", "item_times")

@@ -1,32 +1,42 @@
-"""Candidate sources: each proposes items to shoppers; the pool blends them."""
+"""Candidate sources: each proposes items to shoppers; their votes make the pool."""
 
-from recsys.candidates.base import DEFAULT, SOURCES, CandidateSource, Parts, build_sources
+from recsys.candidates.base import (
+    DEFAULT,
+    SOURCES,
+    CandidateSource,
+    Parts,
+    Proposal,
+    build_sources,
+)
+from recsys.candidates.collaborative import Collaborative as LinkVectors
 from recsys.candidates.faiss_index import ItemIndex
 from recsys.candidates.favourites import Favourites
-from recsys.candidates.live_index import LiveIndex
-from recsys.candidates.neighbours import Neighbours, Transitions
-from recsys.candidates.pool import Pool, build_pool
-from recsys.candidates.popular import Popular
+from recsys.candidates.matrices import ItemMatrix
+from recsys.candidates.neighbours import Linked
+from recsys.candidates.pool import Pool, build_pool, ranks_of
+from recsys.candidates.popular import Fresh, Popular
 from recsys.candidates.repeat import Repeat
-from recsys.candidates.serving import Serving
-from recsys.candidates.similar import SimilarToLast, SimilarToTaste
+from recsys.candidates.similar import Collaborative, Fused, SimilarToTaste
 
 __all__ = [
     "DEFAULT",
     "SOURCES",
     "CandidateSource",
+    "Collaborative",
     "Favourites",
+    "Fresh",
+    "Fused",
     "ItemIndex",
-    "LiveIndex",
-    "Neighbours",
+    "ItemMatrix",
+    "LinkVectors",
+    "Linked",
     "Parts",
     "Pool",
     "Popular",
+    "Proposal",
     "Repeat",
-    "Serving",
-    "SimilarToLast",
     "SimilarToTaste",
-    "Transitions",
     "build_pool",
     "build_sources",
+    "ranks_of",
 ]

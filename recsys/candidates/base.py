@@ -1,18 +1,20 @@
 """What a candidate source is, what it is built from, and the list of them."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, Self, TypeVar
+from typing import TYPE_CHECKING, ClassVar, Protocol, Self, TypeVar
 
 from recsys.arrays import Floats, Ints
 from recsys.catalogue import Catalogue, ItemStats
 from recsys.errors import SettingsError
+from recsys.sales import Sales
 from recsys.shoppers import Shoppers
 
 if TYPE_CHECKING:
+    from recsys.candidates.collaborative import Collaborative
     from recsys.candidates.faiss_index import ItemIndex
-    from recsys.candidates.neighbours import Transitions
+    from recsys.candidates.matrices import ItemMatrix
 
 
 @dataclass(frozen=True)
@@ -21,19 +23,36 @@ class Parts:
 
     catalogue: Catalogue
     item_stats: ItemStats
+    sales: Sales
     index: "ItemIndex"
-    transitions: "Transitions"
+    collaborative: "Collaborative"
+    matrices: Mapping[str, "ItemMatrix"]  # by name: `recsys.candidates.MATRICES`
+
+
+class Proposal(Protocol):
+    """What a source says of some shoppers: its best items, and how it scores any items."""
+
+    def top(self, k: int) -> tuple[Ints, Floats]:
+        """Find the best k items of each shopper and their scores: both (U, k).
+
+        No item stands twice in a row; rows are padded with -1 and -inf; ties break by position.
+        """
+        ...
+
+    def at(self, items: Ints) -> Floats:
+        """Scores of the items (U, P), proposed or not; 0 where the source has nothing to say."""
+        ...
 
 
 class CandidateSource(ABC):
-    """Proposes items to shoppers, best first.
+    """Proposes items to shoppers and scores them; a row depends on its own shopper alone.
 
-    A row depends on its own shopper alone, holds no item twice, and is padded with -1 and -inf.
-    Ties break by catalogue position. Who gives a source nothing to go by gets nothing.
+    Who gives a source nothing to go by gets nothing.
     """
 
     name: ClassVar[str]
     personal: ClassVar[bool] = True  # False: the same for everyone
+    vote: ClassVar[float] = 1.0  # weight in the pool; 0: it proposes nothing and only scores
 
     @classmethod
     @abstractmethod
@@ -41,12 +60,16 @@ class CandidateSource(ABC):
         """Make the source from the parts of a release."""
 
     @abstractmethod
-    def candidates(self, shoppers: Shoppers, k: int) -> tuple[Ints, Floats]:
-        """Find the best k items of each shopper and their scores: both (U, k)."""
+    def ask(self, shoppers: Shoppers) -> Proposal:
+        """Ask for what it has to say of some shoppers."""
 
     @abstractmethod
     def because(self, shoppers: Shoppers, row: int, item: int) -> str | None:
         """Why this source proposes the item to the shopper, in words that are true; None: no."""
+
+    def candidates(self, shoppers: Shoppers, k: int) -> tuple[Ints, Floats]:
+        """Find the best k items of each shopper and their scores: both (U, k)."""
+        return self.ask(shoppers).top(k)
 
 
 SOURCES: dict[str, type[CandidateSource]] = {}
@@ -59,14 +82,28 @@ def register(source: type[Source]) -> type[Source]:
     return source
 
 
-# the order of the round-robin blend: what knows the shopper best comes first
+# left out: `fused`, which adds no recall to its two halves
 DEFAULT = (
     "repeat",
     "neighbours",
+    "neighbours_of_neighbours",
+    "co_purchases",
+    "wording",
+    "collaborative",
     "similar_to_last",
     "similar_to_taste",
     "favourites",
+    "fresh",
     "popular",
+    "neighbours_of_last",
+    "neighbours_of_all",
+    "neighbours_of_neighbours_of_last",
+    "co_purchases_of_last",
+    "co_purchases_of_all",
+    "together",
+    "together_with_last",
+    "wording_of_last",
+    "wording_of_all",
 )
 
 

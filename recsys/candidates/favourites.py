@@ -8,8 +8,10 @@ import numpy as np
 from recsys.arrays import PAD, Floats, Ints, Longs, spans, top_per_row
 from recsys.candidates.base import CandidateSource, Parts, register
 from recsys.candidates.popular import popularity
+from recsys.candidates.proposals import SparseProposal
 from recsys.catalogue import Catalogue, ItemStats
 from recsys.shoppers import Shoppers
+from recsys.sparse import matrix
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,10 +56,12 @@ class Favourites(CandidateSource):
     """Popular items within the favourite categories and brands, by share of the history."""
 
     name: ClassVar[str] = "favourites"
+    vote: ClassVar[float] = 0.25
     catalogue: Catalogue
     categories: Shelf
     brands: Shelf
     groups: int = 3
+    each: int = 100  # best sellers looked at on a shelf
 
     @classmethod
     def build(cls, parts: Parts) -> Self:
@@ -69,13 +73,14 @@ class Favourites(CandidateSource):
             Shelf.build(catalogue.brand_codes, stats),
         )
 
-    def candidates(self, shoppers: Shoppers, k: int) -> tuple[Ints, Floats]:
+    def ask(self, shoppers: Shoppers) -> SparseProposal:
         """Best sellers of both kinds of shelf, added up."""
         found = [
-            shelf.proposals(shoppers, self.groups, k) for shelf in (self.categories, self.brands)
+            shelf.proposals(shoppers, self.groups, self.each)
+            for shelf in (self.categories, self.brands)
         ]
         rows, items, scores = (np.concatenate(part) for part in zip(*found, strict=True))
-        return top_per_row(rows, items, scores, (len(shoppers), k))
+        return SparseProposal(matrix(rows, items, scores, (len(shoppers), len(self.catalogue))))
 
     def because(self, shoppers: Shoppers, row: int, item: int) -> str | None:
         """Name the category or the brand she bought from before."""

@@ -1,22 +1,28 @@
-"""Blend all sources into one pool of candidates per shopper."""
+"""One pool of candidates per shopper: the sources vote, then each scores everything pooled."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
-from recsys.arrays import PAD, Bools, Floats, Ints, Longs, place_in_row
+from recsys.arrays import PAD, Bools, Floats, Ints, Longs
 from recsys.candidates.base import CandidateSource
 from recsys.shoppers import Shoppers
+from recsys.sparse import matrix, top_of_rows, without
+
+PATIENCE = 20  # how slowly a vote fades with the rank: 1 / (PATIENCE + rank)
+DEPTH = 200  # a source's proposals that are heard
 
 
 @dataclass(frozen=True, eq=False)
 class Pool:
-    """P candidates for each of U shoppers, in the order of the blend."""
+    """P candidates for each of U shoppers, in the order of the votes."""
 
     items: Ints  # (U, P), -1: padding
-    scores: Floats  # (U, P, S), nan where a source does not propose the item
-    ranks: Floats  # (U, P, S), from 0
+    votes: Floats  # (U, P) falling, -inf: padding
+    scores: Floats  # (U, P, S) by every source, 0 where it has nothing to say
+    proposed: tuple[Ints, ...]  # per source (U, <= DEPTH): its proposals, best first
     sources: tuple[str, ...]
 
     @property
@@ -27,7 +33,13 @@ class Pool:
 
     def take(self, rows: Longs) -> "Pool":
         """Pick the pools of some of the shoppers."""
-        return Pool(self.items[rows], self.scores[rows], self.ranks[rows], self.sources)
+        return Pool(
+            self.items[rows],
+            self.votes[rows],
+            self.scores[rows],
+            tuple(items[rows] for items in self.proposed),
+            self.sources,
+        )
 
 
 def build_pool(
@@ -37,46 +49,41 @@ def build_pool(
     *,
     mask_history: bool = False,
 ) -> Pool:
-    """Take turns: every source's first, every source's second, ... until the pool is full.
+    """Add up the votes of all sources and keep the best; then let every source score those.
 
     `mask_history` leaves out what the shopper bought before.
     """
-    found = [source.candidates(shoppers, size) for source in sources]
-    items = np.stack([part[0] for part in found], axis=2)  # (U, k, S): flat order is the turns
-    scores = np.stack([part[1] for part in found], axis=2)
+    asked = [source.ask(shoppers) for source in sources]
+    depth = max(DEPTH, size)
+    proposed = [
+        proposal.top(depth)[0] if source.vote else np.empty((len(shoppers), 0), np.int32)
+        for source, proposal in zip(sources, asked, strict=True)
+    ]
+    votes = _votes(proposed, [source.vote for source in sources])
     if mask_history:
-        items = _without_history(items, shoppers)
-    rows, ranks, which = np.nonzero(items != PAD)
-    proposed = items[rows, ranks, which]
-    slots, first = _slots(rows, proposed)
-    pool = Pool(
-        items=np.full((len(shoppers), size), PAD, np.int32),
-        scores=np.full((len(shoppers), size, len(sources)), np.nan, np.float32),
-        ranks=np.full((len(shoppers), size, len(sources)), np.nan, np.float32),
-        sources=tuple(source.name for source in sources),
-    )
-    kept = slots < size
-    pool.items[rows[first & kept], slots[first & kept]] = proposed[first & kept]
-    at = rows[kept], slots[kept], which[kept]
-    pool.scores[at] = scores[rows, ranks, which][kept]
-    pool.ranks[at] = ranks[kept]
-    return pool
+        votes = without(votes, shoppers.indptr, shoppers.items)
+    items, counted = top_of_rows(votes, size)
+    scores = np.stack([proposal.at(items) for proposal in asked], axis=2)
+    names = tuple(source.name for source in sources)
+    return Pool(items, counted, scores, tuple(proposed), names)
 
 
-def _slots(rows: Longs, items: Ints) -> tuple[Longs, Bools]:
-    """Slot in the pool of each proposal, in order of first mention, and which is the first."""
-    keys = rows * (int(items.max(initial=0)) + 1) + items
-    _, firsts, same = np.unique(keys, return_index=True, return_inverse=True)
-    first = np.zeros(len(keys), bool)
-    first[firsts] = True
-    slot_of_first = np.empty(len(keys), np.int64)
-    slot_of_first[first] = place_in_row(rows[first])
-    return slot_of_first[firsts][same], first
+def _votes(proposed: Sequence[Ints], weights: Sequence[float]) -> Any:
+    """Sum the votes: sparse rows (U, I)."""
+    found = [
+        (rows, items[rows, ranks], weight / (PATIENCE + ranks))
+        for items, weight in zip(proposed, weights, strict=True)
+        for rows, ranks in [np.nonzero(items != PAD)]
+    ]
+    rows, items, values = (np.concatenate(part) for part in zip(*found, strict=True))
+    return matrix(rows, items, values, (len(proposed[0]), int(items.max(initial=0)) + 1))
 
 
-def _without_history(items: Ints, shoppers: Shoppers) -> Ints:
-    width = int(max(items.max(initial=0), shoppers.items.max(initial=0))) + 1
-    owner = np.repeat(np.arange(len(shoppers)), shoppers.lengths)
-    keys = np.arange(len(shoppers))[:, None, None] * width + items
-    bought = np.isin(keys, owner * width + shoppers.items) & (items != PAD)
-    return np.where(bought, np.int32(PAD), items)
+def ranks_of(proposed: Sequence[Ints], items: Ints) -> Floats:
+    """Rank (U, K, S), from 0, of items (U, K) in each source; nan where it proposes none."""
+    ranks = np.full((*items.shape, len(proposed)), np.nan, np.float32)
+    for s, theirs in enumerate(proposed):
+        same = (items[:, :, None] == theirs[:, None, :]) & (items != PAD)[:, :, None]
+        rows, places, at = np.nonzero(same)
+        ranks[rows, places, s] = at
+    return ranks

@@ -6,8 +6,9 @@ from typing import ClassVar, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from recsys.arrays import Floats, Ints, padded
+from recsys.arrays import Floats, Ints
 from recsys.candidates.base import CandidateSource, Parts, register
+from recsys.candidates.proposals import SameProposal
 from recsys.catalogue import ItemStats
 from recsys.shoppers import Shoppers
 
@@ -27,8 +28,9 @@ class Popular(CandidateSource):
 
     name: ClassVar[str] = "popular"
     personal: ClassVar[bool] = False
-    items: Ints  # best sellers first
-    scores: Floats
+    vote: ClassVar[float] = 0.1
+    order: Ints  # best sellers first
+    scores: Floats  # of every item
     stats: ItemStats
 
     @classmethod
@@ -41,15 +43,11 @@ class Popular(CandidateSource):
         """Order the catalogue once."""
         score = popularity(stats)
         order = np.argsort(-score, kind="stable")[: np.count_nonzero(score)]
-        return cls(order.astype(np.int32), score[order].astype(np.float32), stats)
+        return cls(order.astype(np.int32), score.astype(np.float32), stats)
 
-    def candidates(self, shoppers: Shoppers, k: int) -> tuple[Ints, Floats]:
-        """Give everyone the best k."""
-        items, scores = padded((len(shoppers), k))
-        found = min(k, len(self.items))
-        items[:, :found] = self.items[:found]
-        scores[:, :found] = self.scores[:found]
-        return items, scores
+    def ask(self, shoppers: Shoppers) -> SameProposal:
+        """Say the same to everyone."""
+        return SameProposal(len(shoppers), self.order, self.scores)
 
     def because(self, shoppers: Shoppers, row: int, item: int) -> str | None:  # noqa: ARG002
         """Say over which window the item sells."""
@@ -58,3 +56,33 @@ class Popular(CandidateSource):
         if self.stats.purchases_90d[item] > 0:
             return "popular in the last three months"
         return "popular in this shop" if self.stats.purchases[item] > 0 else None
+
+
+@register
+@dataclass(frozen=True)
+class Fresh(CandidateSource):
+    """What came into the shop lately and sells already: newest first, by purchases per day."""
+
+    name: ClassVar[str] = "fresh"
+    personal: ClassVar[bool] = False
+    vote: ClassVar[float] = 0.1
+    order: Ints
+    scores: Floats
+    newest_days: ClassVar[float] = 60.0
+
+    @classmethod
+    def build(cls, parts: Parts) -> Self:
+        """Order the new items of the release."""
+        age, sold = parts.item_stats.age_days, parts.item_stats.purchases
+        new = (sold > 0) & (age <= cls.newest_days)
+        pace = np.where(new, sold / (np.nan_to_num(age) + 1), 0).astype(np.float32)
+        order = np.argsort(-pace, kind="stable")[: np.count_nonzero(pace)]
+        return cls(order.astype(np.int32), pace)
+
+    def ask(self, shoppers: Shoppers) -> SameProposal:
+        """Say the same to everyone."""
+        return SameProposal(len(shoppers), self.order, self.scores)
+
+    def because(self, shoppers: Shoppers, row: int, item: int) -> str | None:  # noqa: ARG002
+        """Say that it is new."""
+        return "new in the shop" if self.scores[item] > 0 else None

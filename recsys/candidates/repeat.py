@@ -5,9 +5,12 @@ from typing import ClassVar, Self
 
 import numpy as np
 
-from recsys.arrays import PAD, Floats, Ints, top_per_row
+from recsys.arrays import PAD
 from recsys.candidates.base import CandidateSource, Parts, register
+from recsys.candidates.proposals import SparseProposal
+from recsys.catalogue import Catalogue
 from recsys.shoppers import Shoppers
+from recsys.sparse import matrix
 
 
 @register
@@ -16,19 +19,21 @@ class Repeat(CandidateSource):
     """Own purchases: often and lately bought first."""
 
     name: ClassVar[str] = "repeat"
+    catalogue: Catalogue
     half_life_days: float = 180.0
 
     @classmethod
-    def build(cls, parts: Parts) -> Self:  # noqa: ARG003
+    def build(cls, parts: Parts) -> Self:
         """Needs nothing but the shopper."""
-        return cls()
+        return cls(parts.catalogue)
 
-    def candidates(self, shoppers: Shoppers, k: int) -> tuple[Ints, Floats]:
+    def ask(self, shoppers: Shoppers) -> SparseProposal:
         """Each purchase counts one, halved with every half-life since."""
         items, ages = shoppers.recent()
         rows, columns = np.nonzero(items != PAD)
         scores = np.exp2(-ages[rows, columns] / np.float32(self.half_life_days))
-        return top_per_row(rows, items[rows, columns], scores, (len(shoppers), k))
+        shape = (len(shoppers), len(self.catalogue))
+        return SparseProposal(matrix(rows, items[rows, columns], scores, shape))
 
     def because(self, shoppers: Shoppers, row: int, item: int) -> str | None:
         """Say when it was bought last."""

@@ -1,35 +1,49 @@
-"""Items that read like what the shopper buys: near her taste vector, near her last items."""
+"""Items near the shopper's vector: of her taste in words, of what is bought near, of both."""
 
-from dataclasses import dataclass
-from typing import ClassVar, Self
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar, Self
 
 import numpy as np
 
-from recsys.arrays import PAD, Floats, Ints, padded, top_per_row
+from features.decay import normalised
+from recsys.arrays import PAD, Floats
 from recsys.candidates.base import CandidateSource, Parts, register
+from recsys.candidates.collaborative import Collaborative as LinkVectors
 from recsys.candidates.faiss_index import ItemIndex
+from recsys.candidates.matrices import BLOCK, WIDTH, ItemMatrix
+from recsys.candidates.proposals import VectorProposal
 from recsys.catalogue import Catalogue
 from recsys.shoppers import Shoppers
+from recsys.sparse import matrix
 
 ALIKE = 0.3  # below this cosine nobody would call two items similar
-NEAREST = 50  # items looked at around each of the last purchases
-BLOCK = 256
+CLOSE = 6  # a near item counts for much more than a somewhat near one
 
 
-def nearest_purchase(shoppers: Shoppers, row: int, item: int, catalogue: Catalogue) -> int | None:
-    """Find the other item of the history that is nearest to an item."""
+def nearest_items(index: ItemIndex) -> ItemMatrix:
+    """The items nearest to each item, by a power of the cosine; found once, at the build."""
+    vectors, size = index.catalogue.vectors, len(index.catalogue)
+    found: list[tuple[Any, Any, Any]] = []
+    for start in range(0, size, BLOCK):
+        block = np.asarray(vectors[start : start + BLOCK])
+        items, scores = index.search(block, min(WIDTH + 1, size))
+        rows = np.broadcast_to(np.arange(start, start + len(block))[:, None], items.shape)
+        kept = (items != PAD) & (items != rows) & (scores > ALIKE)
+        found.append((rows[kept], items[kept], scores[kept] ** CLOSE))
+    rows, items, scores = (np.concatenate(part) for part in zip(*found, strict=True))
+    return ItemMatrix(matrix(rows, items, scores, (size, size)), index.catalogue.fingerprint)
+
+
+def _like(shoppers: Shoppers, row: int, item: int, catalogue: Catalogue) -> str | None:
+    """Name the other item of the history that is nearest, if it is near at all."""
     past = shoppers.history(row)
     past = past[past != item]
     if not len(past):
         return None
-    return int(past[np.argmax(catalogue.vectors[past] @ catalogue.vectors[item])])
-
-
-def _like(shoppers: Shoppers, row: int, item: int, catalogue: Catalogue) -> str | None:
-    near = nearest_purchase(shoppers, row, item, catalogue)
-    if near is None or catalogue.vectors[near] @ catalogue.vectors[item] < ALIKE:
+    cosines = catalogue.vectors[past] @ catalogue.vectors[item]
+    if cosines.max() < ALIKE:
         return None
-    return f"similar to {catalogue.label(near)}"
+    return f"similar to {catalogue.label(int(past[np.argmax(cosines)]))}"
 
 
 @register
@@ -38,6 +52,7 @@ class SimilarToTaste(CandidateSource):
     """Items nearest to the shopper's taste vector."""
 
     name: ClassVar[str] = "similar_to_taste"
+    vote: ClassVar[float] = 0.5
     index: ItemIndex
 
     @classmethod
@@ -45,15 +60,9 @@ class SimilarToTaste(CandidateSource):
         """Use the index of the release."""
         return cls(parts.index)
 
-    def candidates(self, shoppers: Shoppers, k: int) -> tuple[Ints, Floats]:
-        """Search with the taste vectors; who has none gets nothing."""
-        items, scores = padded((len(shoppers), k))
-        known = np.flatnonzero(shoppers.vectors.any(axis=1))
-        if len(known):
-            found, value = self.index.search(shoppers.vectors[known], k)
-            items[known, : found.shape[1]] = found
-            scores[known, : found.shape[1]] = value
-        return items, scores
+    def ask(self, shoppers: Shoppers) -> VectorProposal:
+        """Search with the taste vectors."""
+        return VectorProposal(shoppers.vectors, self.index)
 
     def because(self, shoppers: Shoppers, row: int, item: int) -> str | None:
         """Name the category if she buys in it, else the nearest of her purchases."""
@@ -64,61 +73,59 @@ class SimilarToTaste(CandidateSource):
         return _like(shoppers, row, item, catalogue) or "close to the taste of past purchases"
 
 
-class NearestItems:
-    """The nearest other items of items, found when first asked for and then remembered."""
+@register
+@dataclass(frozen=True)
+class Collaborative(CandidateSource):
+    """Items nearest to what is bought near the shopper's purchases."""
 
-    def __init__(self, index: ItemIndex, width: int) -> None:
-        size = len(index.catalogue)
-        self.index, self.width = index, min(width, size - 1)
-        self.known = np.zeros(size, bool)
-        self.items = np.empty((size, self.width), np.int32)
-        self.scores = np.empty((size, self.width), np.float32)
+    name: ClassVar[str] = "collaborative"
+    learned: LinkVectors
+    catalogue: Catalogue
 
-    def of(self, items: Ints) -> tuple[Ints, Floats]:
-        """Nearest other items and similarities: both (N, width)."""
-        new = np.unique(items[~self.known[items]])
-        for start in range(0, len(new), BLOCK):
-            self._find(new[start : start + BLOCK])
-        return self.items[items], self.scores[items]
+    @classmethod
+    def build(cls, parts: Parts) -> Self:
+        """Use the vectors of the release."""
+        return cls(parts.collaborative, parts.catalogue)
 
-    def _find(self, asked: Ints) -> None:
-        found, scores = self.index.search(self.index.catalogue.vectors[asked], self.width + 1)
-        itself = found == asked[:, None]
-        itself[~itself.any(axis=1), -1] = True  # twins pushed it out: drop the last instead
-        shape = (len(asked), self.width)
-        self.items[asked] = found[~itself].reshape(shape)
-        self.scores[asked] = scores[~itself].reshape(shape)
-        self.known[asked] = True  # last: another thread sees whole rows only
+    def ask(self, shoppers: Shoppers) -> VectorProposal:
+        """Search with the decayed mean of the purchases' vectors."""
+        return VectorProposal(self.learned.vectors(shoppers), self.learned.index)
+
+    def because(self, shoppers: Shoppers, row: int, item: int) -> str | None:
+        """Name the purchase that is bought nearest to the item."""
+        past = shoppers.history(row)
+        past = past[past != item]
+        pull = self.learned.queries[past] @ self.learned.index.catalogue.vectors[item]
+        if not len(past) or pull.max() <= 0:
+            return None
+        return f"bought by shoppers like those of {self.catalogue.label(int(past[pull.argmax()]))}"
 
 
 @register
 @dataclass(frozen=True)
-class SimilarToLast(CandidateSource):
-    """Items nearest to any of the last few purchases; an older purchase counts less."""
+class Fused(CandidateSource):
+    """Items nearest to taste and links at once."""
 
-    name: ClassVar[str] = "similar_to_last"
+    name: ClassVar[str] = "fused"
+    learned: LinkVectors
     index: ItemIndex
-    nearest: NearestItems
-    depth: int = 3
-    decay: float = 0.9
+    catalogue: Catalogue
 
     @classmethod
     def build(cls, parts: Parts) -> Self:
-        """Use the index of the release."""
-        return cls(parts.index, NearestItems(parts.index, NEAREST))
+        """Index both vectors of each item side by side."""
+        answers = parts.collaborative.index.catalogue.vectors
+        both = np.concatenate((parts.catalogue.vectors, normalised(np.asarray(answers))), axis=1)
+        made = replace(
+            parts.catalogue, vectors=both.astype(np.float32), encoder=f"fused-{both.shape[1]}"
+        )
+        return cls(parts.collaborative, ItemIndex.build(made), parts.catalogue)
 
-    def candidates(self, shoppers: Shoppers, k: int) -> tuple[Ints, Floats]:
-        """Merge what is near each of the last items by the best decayed similarity."""
-        last = shoppers.recent(self.depth)[0]  # (U, n)
-        rows, ages = np.nonzero(last != PAD)
-        if not len(rows):
-            return padded((len(shoppers), k))
-        found, value = self.nearest.of(last[rows, ages])
-        scores = value * np.float32(self.decay) ** ages[:, None].astype(np.float32)
-        real = scores > 0
-        owner = np.broadcast_to(rows[:, None], real.shape)
-        return top_per_row(owner[real], found[real], scores[real], (len(shoppers), k), np.maximum)
+    def ask(self, shoppers: Shoppers) -> VectorProposal:
+        """Search with both vectors of each shopper."""
+        both: Floats = np.concatenate((shoppers.vectors, self.learned.vectors(shoppers)), axis=1)
+        return VectorProposal(both, self.index)
 
     def because(self, shoppers: Shoppers, row: int, item: int) -> str | None:
         """Name the nearest of her purchases."""
-        return _like(shoppers, row, item, self.index.catalogue)
+        return _like(shoppers, row, item, self.catalogue) or "close to past purchases"

@@ -1,6 +1,7 @@
 """What the ranker sees of a shopper and a candidate: the one function for training and serving.
 
-No id, position or row order is among the features.
+No id, position or row order is among the features. All that depends on time looks back from the
+shopper's own moment.
 """
 
 from collections.abc import Sequence
@@ -8,40 +9,65 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from recsys.arrays import PAD, Bools, Floats, Ints
+from recsys.arrays import PAD, Bools, Floats, Ints, Longs
 from recsys.candidates.pool import Pool
 from recsys.catalogue import Catalogue, ItemStats
-from recsys.shoppers import STATS, Shoppers
+from recsys.sales import Sales
+from recsys.shoppers import Shoppers
+from recsys.sparse import matrix, values_at
 
 SIMILAR_TO = 10  # last items a candidate is compared with
 NOBODY = -2  # stands in a history where nothing is, so that it matches no code, not even "unknown"
+WINDOWS = (30, 90, 365)  # days
 
-_ITEM = ("log_purchases", "log_buyers", "purchases_30d", "purchases_90d", "trend")
-_ITEM_KNOWN = ("mean_rating", "age_days", "price_level")
+_ITEM_KNOWN = ("mean_rating", "price_level")
 _SIMILARITY = ("taste_similarity", "max_similarity", "mean_similarity", "last_similarity")
+_ITEM = (
+    "item_log_known",
+    "item_log_sold",
+    *(f"item_log_sold_{days}d" for days in WINDOWS),
+    "item_trend",
+    "item_age_days",
+    "item_idle_days",
+    *(f"item_{name}" for name in _ITEM_KNOWN),
+    "item_log_price",
+)
+# of the look-up only what depends on no clock
+_LOOKED_UP = (
+    "distinct_items",
+    "distinct_categories",
+    "distinct_brands",
+    "mean_gap_days",
+    "mean_price",
+    "price_level",
+)
+_SHOPPER = (
+    *(f"shopper_{name}" for name in _LOOKED_UP),
+    "shopper_purchases",
+    "shopper_days",
+    "shopper_purchases_per_day",
+    "shopper_last_basket",
+    "shopper_recency_days",
+    *(f"shopper_purchases_{days}d" for days in WINDOWS),
+)
+_GROUPS = ("category", "parent_category", "brand")
 _CROSS = (
     "bought_before",
     "days_since_bought",
     "days_since_bought_in_gaps",
-    "category_share",
+    *(f"{group}_{view}" for group in _GROUPS for view in ("share", "lately")),
     "days_since_category",
-    "brand_share",
     "days_since_brand",
     "price_fit",
     "price_ratio",
+    "season",
 )
 
 
 def feature_names(sources: Sequence[str]) -> tuple[str, ...]:
     """Names of all features, in the order of the columns."""
-    return (
-        *(f"{kind}_{source}" for source in sources for kind in ("score", "rank")),
-        "sources",
-        *_SIMILARITY,
-        *(f"item_{name}" for name in (*_ITEM, *_ITEM_KNOWN)),
-        *(f"shopper_{name}" for name in STATS),
-        *_CROSS,
-    )
+    scores = (f"score_{source}" for source in sources)
+    return (*scores, "votes", *_SIMILARITY, *_ITEM, *_SHOPPER, *_CROSS)
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,17 +85,25 @@ class Features:
         return full
 
 
-def build_features(
-    shoppers: Shoppers, pool: Pool, catalogue: Catalogue, stats: ItemStats
-) -> Features:
+@dataclass(frozen=True, eq=False)
+class Shelf:
+    """All that is known of the items at a moment."""
+
+    catalogue: Catalogue
+    stats: ItemStats
+    sales: Sales
+
+
+def build_features(shoppers: Shoppers, pool: Pool, shelf: Shelf) -> Features:
     """Features of every candidate of every shopper."""
     items = np.where(pool.real, pool.items, 0)  # any item at padding: those rows are dropped
     planes = [
-        *_from_sources(pool),
-        *_similarities(shoppers, items, catalogue),
-        *_of_items(items, stats),
-        *(shoppers.stats[name][:, None] for name in STATS),
-        *_crosses(shoppers, items, catalogue, stats),
+        *np.moveaxis(pool.scores, 2, 0),
+        pool.votes,
+        *_similarities(shoppers, items, shelf.catalogue),
+        *_of_items(items, shoppers.moments, shelf),
+        *(column[:, None] for column in _of_shoppers(shoppers)),
+        *_crosses(shoppers, items, shelf),
     ]
     names = feature_names(pool.sources)
     real = pool.real
@@ -77,13 +111,6 @@ def build_features(
     for column, plane in enumerate(planes):
         values[:, column] = np.broadcast_to(plane, real.shape)[real]
     return Features(names, values, real)
-
-
-def _from_sources(pool: Pool) -> list[Floats]:
-    planes = []
-    for s in range(len(pool.sources)):
-        planes += [pool.scores[:, :, s], pool.ranks[:, :, s]]
-    return [*planes, np.isfinite(pool.ranks).sum(axis=2).astype(np.float32)]
 
 
 def _similarities(shoppers: Shoppers, items: Ints, catalogue: Catalogue) -> list[Floats]:
@@ -106,35 +133,82 @@ def _similarities(shoppers: Shoppers, items: Ints, catalogue: Catalogue) -> list
     ]
 
 
-def _of_items(items: Ints, stats: ItemStats) -> list[Floats]:
-    counts = [np.log1p(stats.purchases), np.log1p(stats.buyers)]
-    windows = [np.log1p(stats.purchases_30d), np.log1p(stats.purchases_90d)]
-    trend = (stats.purchases_30d + 1) / (stats.purchases_90d / 3 + 1)
-    known = [getattr(stats, name) for name in _ITEM_KNOWN]
-    return [column.astype(np.float32)[items] for column in (*counts, *windows, trend, *known)]
+def _of_items(items: Ints, moments: Longs, shelf: Shelf) -> list[Floats]:
+    """What sold before the shopper's moment, and what the statistics hold altogether."""
+    sold = {days: shelf.sales.within(items, moments, days) for days in (*WINDOWS, None)}
+    known = np.log1p(shelf.stats.purchases).astype(np.float32)[items]
+    counts = [np.log1p(sold[days]) for days in (None, *WINDOWS)]
+    trend = (sold[30] + 1) / (sold[90] / 3 + 1)
+    rest = [getattr(shelf.stats, name)[items] for name in _ITEM_KNOWN]
+    price = np.log(np.maximum(shelf.catalogue.prices[items], np.float32(0.01)))
+    return [known, *counts, trend, *shelf.sales.since(items, moments), *rest, price]
 
 
-def _crosses(
-    shoppers: Shoppers, items: Ints, catalogue: Catalogue, stats: ItemStats
-) -> list[Floats]:
+def _of_shoppers(shoppers: Shoppers) -> list[Floats]:
+    """How the shopper buys, from the look-up and the history: each (U,)."""
+    ages = shoppers.recent()[1]  # (U, H) newest first
+    owner = np.repeat(np.arange(len(shoppers)), shoppers.lengths)
+    later = shoppers.later[1]
+    length = shoppers.lengths.astype(np.float32)
+    days = np.zeros(len(shoppers), np.float32)
+    np.maximum.at(days, owner, (later + 1).astype(np.float32))
+    basket = np.bincount(owner[later == 0], minlength=len(shoppers)).astype(np.float32)
+    newest = ages[:, 0] if ages.shape[1] else np.full(len(shoppers), np.nan, np.float32)
+    return [
+        *(shoppers.stats[name] for name in _LOOKED_UP),
+        length,
+        days,
+        length / np.maximum(days, 1),
+        basket,
+        newest,
+        *((ages <= window).sum(axis=1).astype(np.float32) for window in WINDOWS),
+    ]
+
+
+def _crosses(shoppers: Shoppers, items: Ints, shelf: Shelf) -> list[Floats]:
+    catalogue = shelf.catalogue
     history, ages = shoppers.recent()
-    bought = _match(items, history, ages)
-    in_category = _match(*_codes(catalogue.leaf_codes, items, history), ages)
-    of_brand = _match(*_codes(catalogue.brand_codes, items, history), ages)
-    length = np.maximum(shoppers.lengths, 1)[:, None].astype(np.float32)
+    bought, since = _match(items, history, ages)
     gap = np.maximum(shoppers.stats["mean_gap_days"], 1)[:, None]
+    in_category = _match(*_codes(catalogue.leaf_codes, items, history), ages)[1]
+    of_brand = _match(*_codes(catalogue.brand_codes, items, history), ages)[1]
     ratio = catalogue.prices[items] / np.maximum(shoppers.stats["mean_price"], 0.01)[:, None]
     return [
-        bought[0],
-        bought[1],
-        bought[1] / gap,
-        in_category[0] / length,
-        in_category[1],
-        of_brand[0] / length,
-        of_brand[1],
-        np.abs(stats.price_level[items] - shoppers.stats["price_level"][:, None]),
+        bought,
+        since,
+        since / gap,
+        *_shares(shoppers, items, catalogue),
+        in_category,
+        of_brand,
+        np.abs(shelf.stats.price_level[items] - shoppers.stats["price_level"][:, None]),
         np.log(np.maximum(ratio, np.float32(1e-3))),
+        _season(items, shoppers.moments, shelf.sales),
     ]
+
+
+def _shares(shoppers: Shoppers, items: Ints, catalogue: Catalogue) -> list[Floats]:
+    """How much of the history, and of its end, is of the candidate's category or brand."""
+    size = len(catalogue)
+    views = [shoppers.profile(view, size) for view in ("whole", "recent")]
+    totals = [np.maximum(view.sum(axis=1), 1e-6).astype(np.float32)[:, None] for view in views]
+    planes = []
+    for codes in (catalogue.leaf_codes, catalogue.parent_codes, catalogue.brand_codes):
+        named = np.flatnonzero(codes != PAD)
+        groups = int(codes.max(initial=0)) + 1
+        of_group = matrix(named, codes[named], np.ones(len(named)), (size, groups))
+        for view, total in zip(views, totals, strict=True):
+            held = view @ of_group
+            held.sort_indices()
+            share = values_at(held, codes[items]) / total
+            planes.append(np.where(codes[items] == PAD, np.nan, share).astype(np.float32))
+    return planes
+
+
+def _season(items: Ints, moments: Longs, sales: Sales) -> Floats:
+    """Share of last year's purchases that fell into the 60 days after this day, a year ago."""
+    year = sales.within(items, moments, 365)
+    until = sales.within(items, moments, 305)
+    return ((year - until + 1) / (year + 6)).astype(np.float32)
 
 
 def _codes(codes: Ints, items: Ints, history: Ints) -> tuple[Ints, Ints]:

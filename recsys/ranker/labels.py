@@ -1,7 +1,6 @@
 """What shoppers bought after a moment: the labels of the ranker and the targets of validation."""
 
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 
 import numpy as np
@@ -18,24 +17,6 @@ class Labels:
 
     indptr: Longs  # (U + 1,)
     items: Ints
-
-    @classmethod
-    def load(
-        cls,
-        purchases: Path,
-        shoppers: Shoppers,
-        catalogue: Catalogue,
-        start: datetime,
-        end: datetime,
-    ) -> "Labels":
-        """Read what the shoppers bought in [start, end)."""
-        window = [("event_timestamp", ">=", start), ("event_timestamp", "<", end)]
-        table = read_table(purchases, ["user_id", "item_id", "event_timestamp"], window)
-        row_of = {user: row for row, user in enumerate(shoppers.user_ids)}
-        rows = [row_of.get(user, PAD) for user in table["user_id"].to_pylist()]
-        times = table["event_timestamp"].to_numpy().astype("datetime64[s]").astype(np.int64)
-        items = catalogue.positions(table["item_id"].to_pylist())
-        return cls.of(np.array(rows, np.int64), items, times, len(shoppers))
 
     @classmethod
     def of(cls, rows: Longs, items: Ints, times: Longs, users: int) -> "Labels":
@@ -72,3 +53,37 @@ class Labels:
         counts = self.lengths[rows]
         indptr = np.concatenate(([0], np.cumsum(counts))).astype(np.int64)
         return Labels(indptr, self.items[spans(self.indptr[rows], counts)])
+
+
+@dataclass(frozen=True, eq=False)
+class Targets:
+    """What shoppers bought after a moment, aligned with them."""
+
+    labels: Labels  # all of it that is in the catalogue
+    asked: Bools  # (U,) bought anything
+    first: Ints  # (U,) what was bought first; -1 where the catalogue doesn't have it
+    tie_safe: Bools  # (U,) its day differs from the day of the last purchase before
+
+    @classmethod
+    def load(cls, table: Path, shoppers: Shoppers, catalogue: Catalogue) -> "Targets":
+        """Read the table `targets` of a moment; who is not among the shoppers is left out.
+
+        Of what was bought at the same first instant, the catalogue's order, a hash, picks one.
+        """
+        rows = read_table(table, ["user_id", "item_id", "event_timestamp", "tie_safe"])
+        row_of = {user: row for row, user in enumerate(shoppers.user_ids)}
+        users = np.array([row_of.get(user, PAD) for user in rows["user_id"].to_pylist()], np.int64)
+        known = users != PAD
+        users = users[known]
+        times = rows["event_timestamp"].to_numpy().astype("datetime64[s]").astype(np.int64)[known]
+        items = catalogue.positions(rows["item_id"].to_pylist())[known]
+        safe = np.asarray(rows["tie_safe"].to_numpy(zero_copy_only=False), bool)[known]
+        order = np.lexsort((items, times, users))
+        first = order[np.flatnonzero(np.diff(users[order], prepend=PAD))]
+        size = len(shoppers)
+        asked, tie_safe = np.zeros(size, bool), np.zeros(size, bool)
+        target = np.full(size, PAD, np.int32)
+        asked[users[first]] = True
+        target[users[first]] = items[first]
+        tie_safe[users[first]] = safe[first]
+        return cls(Labels.of(users, items, times, size), asked, target, tie_safe)

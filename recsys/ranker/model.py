@@ -1,5 +1,6 @@
 """The LightGBM ranker: LambdaRank over the pools of shoppers who bought again."""
 
+import hashlib
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -11,9 +12,8 @@ import numpy as np
 from recsys.arrays import Floats, Longs
 from recsys.candidates.base import CandidateSource
 from recsys.candidates.pool import build_pool
-from recsys.catalogue import Catalogue, ItemStats
 from recsys.errors import ArtifactError, StageError, extra
-from recsys.ranker.features import Features, build_features, feature_names
+from recsys.ranker.features import Features, Shelf, build_features, feature_names
 from recsys.ranker.labels import Labels
 from recsys.settings import RankerSettings
 from recsys.shoppers import Shoppers
@@ -25,9 +25,8 @@ with extra("recsys"):
 MODEL, CARD = "model.txt", "features.json"
 CHUNK = 128
 FEW = 4096  # rows that one thread predicts faster than two
-HELD_OUT = 0.2  # share of shoppers that decide when to stop
-ENOUGH = 100  # with fewer shoppers the held-out ones are noise, and all rounds are run
-PATIENCE = 30
+ENOUGH = 30  # with fewer shoppers the deciding ones are noise, and all rounds are run
+PATIENCE = 40
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,16 +44,15 @@ def training_set(
     shoppers: Shoppers,
     labels: Labels,
     sources: Sequence[CandidateSource],
+    shelf: Shelf,
     *,
-    catalogue: Catalogue,
-    stats: ItemStats,
     size: int,
     mask_history: bool = False,
     progress: Callable[[int, int], None] | None = None,
 ) -> TrainingSet:
     """Pools and features exactly as in serving; a pool that holds no label teaches nothing."""
     parts: list[tuple[Floats, Floats, Longs]] = []
-    buyers = np.flatnonzero(labels.lengths)
+    buyers = np.flatnonzero((labels.lengths > 0) & (shoppers.lengths > 0))
     for start in range(0, len(buyers), CHUNK):
         rows = buyers[start : start + CHUNK]
         chunk, relevant = shoppers.take(rows), labels.take(rows)
@@ -62,7 +60,7 @@ def training_set(
         marks = relevant.mark(pool.items)
         taught = np.flatnonzero(marks.any(axis=1))
         some, marks = pool.take(taught), marks[taught]
-        features = build_features(chunk.take(taught), some, catalogue, stats)
+        features = build_features(chunk.take(taught), some, shelf)
         parts.append((features.values, marks[some.real], some.real.sum(axis=1)))
         if progress:
             progress(start + len(rows), len(buyers))
@@ -104,7 +102,11 @@ class Ranker:
         """Write the model and the names of its features into a folder."""
         out.mkdir(parents=True, exist_ok=True)
         (out / MODEL).write_text(self.booster.model_to_string(), encoding="utf-8")
-        card = {"features": self.names, "metrics": self.metrics}
+        card = {
+            "features": self.names,
+            "sha256": hashlib.sha256((out / MODEL).read_bytes()).hexdigest(),
+            "metrics": self.metrics,
+        }
         (out / CARD).write_text(json.dumps(card, indent=1), encoding="utf-8")
 
     @classmethod
@@ -112,7 +114,10 @@ class Ranker:
         """Read a ranker; one whose two files disagree is refused."""
         card = read_json(folder / CARD)
         try:
-            booster = lgb.Booster(model_str=(folder / MODEL).read_text(encoding="utf-8"))
+            text = (folder / MODEL).read_bytes()
+            if hashlib.sha256(text).hexdigest() != card["sha256"]:
+                raise ArtifactError("is not the model of its card", where=str(folder / MODEL))
+            booster = lgb.Booster(model_str=text.decode())
         except (OSError, lgb.basic.LightGBMError) as error:
             raise ArtifactError(f"not a ranker: {error}", where=str(folder / MODEL)) from error
         ranker = cls(booster, tuple(card["features"]), card["metrics"])
@@ -120,43 +125,39 @@ class Ranker:
         return ranker
 
 
-def train(data: TrainingSet, settings: RankerSettings, seed: int) -> Ranker:
-    """Fit LambdaRank, stopping early on held-out shoppers; the same input gives the same model."""
+def train(
+    data: TrainingSet, settings: RankerSettings, seed: int, deciding: TrainingSet | None = None
+) -> Ranker:
+    """Fit LambdaRank on earlier purchases, stopping when later ones (`deciding`) gain no more.
+
+    The same input gives the same model.
+    """
     if not len(data.groups):
         raise StageError(
             f"none of {data.asked} shoppers has a later purchase among the candidates",
             where="ranker",
             fix="load more purchases, or enlarge candidates.pool",
         )
-    held = _held_out(len(data.groups), seed)
-    fit = _dataset(data, ~held)
-    watch = [_dataset(data, held, fit)] if held.any() else []
+    fit = _dataset(data)
+    enough = deciding is not None and len(deciding.groups) >= ENOUGH
+    watch = [_dataset(deciding, fit)] if deciding is not None and enough else []
     metrics: dict[str, dict[str, list[float]]] = {}
     booster = lgb.train(
         _parameters(settings, seed),
         fit,
         num_boost_round=settings.rounds,
         valid_sets=watch,
-        valid_names=["held_out"][: len(watch)],
+        valid_names=["deciding"][: len(watch)],
         callbacks=_callbacks(metrics) if watch else None,
     )
     return Ranker(booster, data.names, _summary(data, booster, metrics))
 
 
-def _held_out(groups: int, seed: int) -> Any:
-    """Mask of shoppers that decide when to stop; none where there are too few to tell."""
-    held = np.zeros(groups, bool)
-    if groups >= ENOUGH:
-        held[np.random.default_rng(seed).permutation(groups)[: int(groups * HELD_OUT)]] = True
-    return held
-
-
-def _dataset(data: TrainingSet, chosen: Any, reference: Any = None) -> Any:
-    rows = np.repeat(chosen, data.groups)
+def _dataset(data: TrainingSet, reference: Any = None) -> Any:
     return lgb.Dataset(
-        data.values[rows],
-        data.labels[rows],
-        group=data.groups[chosen],
+        data.values,
+        data.labels,
+        group=data.groups,
         feature_name=list(data.names),
         reference=reference,
     )
@@ -169,8 +170,9 @@ def _parameters(settings: RankerSettings, seed: int) -> dict[str, Any]:
         "eval_at": [10],
         "num_leaves": settings.leaves,
         "learning_rate": settings.learning_rate,
-        "feature_fraction": 0.8,
-        "lambdarank_truncation_level": 30,
+        "feature_fraction": settings.feature_share,
+        "min_data_in_leaf": settings.least_rows,
+        "lambdarank_truncation_level": 20,
         "seed": seed,
         "deterministic": True,
         "force_row_wise": True,
@@ -184,10 +186,10 @@ def _callbacks(metrics: dict[str, dict[str, list[float]]]) -> list[Any]:
 
 
 def _summary(data: TrainingSet, booster: Any, metrics: Any) -> dict[str, float]:
-    curve = metrics.get("held_out", {}).get("ndcg@10", [])
+    curve = metrics.get("deciding", {}).get("ndcg@10", [])
     summary = {
         "shoppers": float(len(data.groups)),
         "pool_recall": len(data.groups) / max(data.asked, 1),
         "rounds": float(booster.best_iteration or booster.current_iteration()),
     }
-    return summary | ({"held_out_ndcg_10": float(max(curve))} if curve else {})
+    return summary | ({"deciding_ndcg_10": float(max(curve))} if curve else {})

@@ -14,11 +14,14 @@ _RANKING = (
     "recsys.ranker",
     "recsys.catalogue",
     "recsys.shoppers",
+    "recsys.sales",
+    "recsys.sparse",
     "recsys.recommend",
     "recsys.lists",
     "recsys.rerank",
 )
-_MODELS = ("tables", "features", "embeddings", "index", "lm", "hypernet")
+_TWO_STAGES = ("tables", "features", "embeddings", "index")
+_ALL = (*_TWO_STAGES, "ranker", "lm", "hypernet", "blend")
 
 STAGES: tuple[Stage, ...] = (
     Stage(
@@ -45,6 +48,22 @@ STAGES: tuple[Stage, ...] = (
         code=("features", "personalizer.encoder"),
     ),
     Stage(
+        name="index",
+        kind="index",
+        make=f"{_HERE}.models:index",
+        inputs=("tables", "features", "embeddings"),
+        settings=("index", "seed"),
+        code=("recsys.candidates", "recsys.catalogue", "recsys.shoppers", "recsys.sparse"),
+    ),
+    Stage(
+        name="ranker",
+        kind="ranker",
+        make=f"{_HERE}.models:ranker",
+        inputs=_TWO_STAGES,
+        settings=("ranker", "candidates", "index", "seed"),
+        code=_RANKING,
+    ),
+    Stage(
         name="store",
         kind="store",
         make=f"{_HERE}.data:store",
@@ -52,14 +71,6 @@ STAGES: tuple[Stage, ...] = (
         inputs=("features", "embeddings"),
         settings=("features.store",),
         code=("features",),
-    ),
-    Stage(
-        name="index",
-        kind="index",
-        make=f"{_HERE}.models:index",
-        inputs=("tables", "features", "embeddings"),
-        settings=("index", "seed"),
-        code=("recsys.candidates", "recsys.catalogue"),
     ),
     Stage(
         name="lm",
@@ -78,18 +89,18 @@ STAGES: tuple[Stage, ...] = (
         code=("personalizer", "features.decay"),
     ),
     Stage(
-        name="ranker",
-        kind="ranker",
-        make=f"{_HERE}.models:ranker",
-        inputs=_MODELS,
-        settings=("ranker", "candidates", "lists.rerank", "personalizer.lm", "seed"),
+        name="blend",
+        kind="blend",
+        make=f"{_HERE}.models:blend",
+        inputs=(*_TWO_STAGES, "ranker", "lm", "hypernet"),
+        settings=("candidates", "index", "lists.rerank", "personalizer.lm", "seed"),
         code=(*_RANKING, "personalizer"),
     ),
     Stage(
         name="lists",
         kind="lists",
         make=f"{_HERE}.lists:lists",
-        inputs=(*_MODELS, "ranker"),
+        inputs=_ALL,
         settings=("lists", "candidates", "personalizer.lm", "seed"),
         code=(*_RANKING, "personalizer"),
     ),
@@ -97,7 +108,7 @@ STAGES: tuple[Stage, ...] = (
         name="report",
         kind="report",
         make=f"{_HERE}.report:report",
-        inputs=(*_MODELS, "ranker"),
+        inputs=_ALL,
         settings=("lists", "candidates", "personalizer.lm", "seed"),
         code=(*_RANKING, "personalizer", "recsys.evaluation", "recsys.report"),
     ),

@@ -1,6 +1,7 @@
 """The lists: one for every shopper, and one for whoever has none."""
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -12,11 +13,10 @@ from recsys.errors import extra
 from recsys.ladder import Rung
 from recsys.listing import DEFAULT, LISTS
 from recsys.lists import Lists
-from recsys.pipeline.parts import catalogue_of, shoppers_at, sources_at, stats_at
+from recsys.pipeline.parts import catalogue_of, shoppers_at, two_stage_at
 from recsys.pipeline.stage import Context
 from recsys.pipeline.stages.models import BLEND, reranker_of
-from recsys.ranker.model import Ranker
-from recsys.recommend import Options, Recommender
+from recsys.recommend import Recommender
 from recsys.shoppers import Shoppers
 
 with extra("recsys"):
@@ -27,16 +27,11 @@ with extra("recsys"):
 def recommender_at(context: Context, moment: str, catalogue: Catalogue) -> Recommender:
     """All parts as they were at a moment; the models are always those that were trained."""
     inputs, settings = context.inputs, context.settings
-    stats = stats_at(inputs, moment, catalogue)
-    weight = json.loads((inputs["ranker"].path / BLEND).read_text(encoding="utf-8"))["weight"]
-    return Recommender(
-        catalogue,
-        stats,
-        sources_at(inputs, moment, catalogue, stats, settings.index.device),
-        Ranker.load(inputs["ranker"].path),
-        reranker_of(inputs, catalogue, settings),
+    weight = json.loads((inputs["blend"].path / BLEND).read_text(encoding="utf-8"))["weight"]
+    return replace(
+        two_stage_at(inputs, moment, catalogue, settings),
+        reranker=reranker_of(inputs, catalogue, settings),
         blend_weight=weight,
-        options=Options.of(settings),
     )
 
 

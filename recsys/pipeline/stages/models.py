@@ -1,32 +1,36 @@
 """What is learned: index, language model, hypernetwork, ranker. All from before the report."""
 
 import json
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 
 from features.decay import prefix_vectors
 from recsys.arrays import Floats, Ints, Longs
 from recsys.artifacts.store import Draft
+from recsys.candidates import ItemMatrix, LinkVectors
 from recsys.candidates.faiss_index import ItemIndex
-from recsys.candidates.neighbours import Transitions
+from recsys.candidates.matrices import wording
+from recsys.candidates.similar import nearest_items
 from recsys.catalogue import Catalogue
-from recsys.errors import extra
-from recsys.pipeline.moments import NAMES, RunMoments
+from recsys.errors import StageError, extra
+from recsys.pipeline.moments import RunMoments
 from recsys.pipeline.parts import (
     FAISS,
-    NEIGHBOURS,
+    LINKS,
     Inputs,
     catalogue_of,
     moment_folder,
+    shelf_at,
     shoppers_at,
     sources_at,
-    stats_at,
+    targets_at,
+    two_stage_at,
 )
 from recsys.pipeline.stage import Context
-from recsys.ranker.labels import Labels
+from recsys.ranker.model import TrainingSet, training_set
 from recsys.ranker.model import train as train_ranker
-from recsys.ranker.model import training_set
-from recsys.recommend import Options, Recommender
 from recsys.rerank import Reranker
 from recsys.settings import Settings
 from recsys.shoppers import Shoppers
@@ -39,20 +43,31 @@ with extra("llm"):
     from personalizer.train import train as train_hypernet
 
 BLEND = "blend.json"
-# shoppers in the last fifth choose the language model's weight; the ranker never sees their labels
-_BLEND_SHARE = 0.2
 
 
 def index(context: Context, draft: Draft) -> None:
-    """Index the items and lay out the neighbours of the three moments."""
-    catalogue = catalogue_of(context.inputs)
+    """Index the items, and lay out how they lead to each other at each moment."""
+    catalogue, settings = catalogue_of(context.inputs), context.settings
+    made = ItemIndex.build(catalogue, settings.index, seed=settings.seed)
+    made.save(draft.path / FAISS)
+    nearest_items(made).save(draft.path / "similar")
+    wording(catalogue).save(draft.path / "wording")
+    names = RunMoments.read(context.path("features")).names
+    for done, name in enumerate(names, start=1):
+        _links(context, name, draft.path / name, catalogue)
+        context.observer.progress("index", done, len(names))
+    draft.describe(metrics={"items": len(catalogue), "kind": made.kind, "recall": made.recall})
+
+
+def _links(context: Context, moment: str, out: Path, catalogue: Catalogue) -> None:
+    """Write the matrices and the learned vectors of one moment."""
+    folder = moment_folder(context.inputs, moment)
+    for name in ("transitions", "co_purchases", "together"):
+        ItemMatrix.from_table(folder / name, catalogue).save(out / name)
+    ItemMatrix.load(out / "transitions", catalogue).twice().save(out / "two_steps")
+    support = ItemMatrix.from_table(folder / "transitions", catalogue, "support")
     settings = context.settings
-    built = ItemIndex.build(catalogue, settings.index, seed=settings.seed)
-    built.save(draft.path / FAISS)
-    for name in NAMES:
-        table = moment_folder(context.inputs, name) / "transitions"
-        Transitions.build(table, catalogue).save(draft.path / NEIGHBOURS / name)
-    draft.describe(metrics={"items": len(built), "kind": built.kind, "recall": built.recall})
+    LinkVectors.learn(support, catalogue, settings.index, seed=settings.seed).save(out / LINKS)
 
 
 def lm(context: Context, draft: Draft) -> None:
@@ -134,43 +149,61 @@ def reranker_of(inputs: Inputs, catalogue: Catalogue, settings: Settings) -> Rer
 
 
 def ranker(context: Context, draft: Draft) -> None:
-    """Train the ranker, then choose the weight of the language model on other shoppers."""
+    """Train the ranker on what was bought after `train`; what came after `validate` stops it."""
     inputs, settings = context.inputs, context.settings
     catalogue = catalogue_of(inputs)
-    stats = stats_at(inputs, "train", catalogue)
-    sources = sources_at(inputs, "train", catalogue, stats, settings.index.device)
-    shoppers = shoppers_at(inputs, "train", catalogue)
-    moments = RunMoments.read(inputs["features"].path)
-    labels = Labels.load(
-        inputs["tables"].path / "purchases", shoppers, catalogue, moments.train, moments.eval
-    )
-    learning, choosing = _halves(len(shoppers))
-    data = training_set(
-        shoppers.take(learning),
-        labels.take(learning),
-        sources,
-        catalogue=catalogue,
-        stats=stats,
+    taught = _lessons(context, "train", catalogue, part=0)
+    deciding = _deciding(context, catalogue)
+    made = train_ranker(taught, settings.ranker, settings.seed, deciding)
+    made.save(draft.path)
+    draft.describe(metrics=dict(made.metrics))
+
+
+def _lessons(context: Context, moment: str, catalogue: Catalogue, part: int) -> TrainingSet:
+    """Pools and what was bought of them after a moment: of all shoppers, or of one part."""
+    inputs, settings = context.inputs, context.settings
+    shelf = shelf_at(inputs, moment, catalogue)
+    shoppers = shoppers_at(inputs, moment, catalogue)
+    labels = targets_at(inputs, moment, shoppers, catalogue).labels
+    if part:
+        rows = _parts(len(shoppers))[part - 1]
+        shoppers, labels = shoppers.take(rows), labels.take(rows)
+    return training_set(
+        shoppers,
+        labels,
+        sources_at(inputs, moment, shelf, settings.index.device),
+        shelf,
         size=settings.candidates.pool,
+        mask_history=settings.candidates.mask_history,
         progress=context.progress("ranker"),
     )
-    ranker = train_ranker(data, settings.ranker, settings.seed)
-    ranker.save(draft.path)
-    fit = Recommender(
-        catalogue,
-        stats,
-        sources,
-        ranker,
-        reranker_of(inputs, catalogue, settings),
-        options=Options.of(settings),
-    ).fit_blend(shoppers.take(choosing), labels.take(choosing).targets)
+
+
+def _deciding(context: Context, catalogue: Catalogue) -> TrainingSet | None:
+    """What stops the training; nothing where nobody bought between `validate` and `eval`."""
+    try:
+        return _lessons(context, "validate", catalogue, part=1)
+    except StageError:
+        return None
+
+
+def blend(context: Context, draft: Draft) -> None:
+    """Choose the weight of the language model, on shoppers that did not stop the training."""
+    inputs, settings = context.inputs, context.settings
+    catalogue = catalogue_of(inputs)
+    shoppers = shoppers_at(inputs, "validate", catalogue)
+    rows = _parts(len(shoppers))[1]
+    targets = targets_at(inputs, "validate", shoppers, catalogue).labels.targets
+    fit = replace(
+        two_stage_at(inputs, "validate", catalogue, settings),
+        reranker=reranker_of(inputs, catalogue, settings),
+    ).fit_blend(shoppers.take(rows), targets[rows])
     document = {"weight": fit.weight, "ndcg": {str(w): v for w, v in fit.ndcg.items()}}
     (draft.path / BLEND).write_text(json.dumps(document, indent=1), encoding="utf-8")
-    draft.describe(metrics={**ranker.metrics, "lm_weight": fit.weight})
+    draft.describe(metrics={"lm_weight": fit.weight})
 
 
-def _halves(users: int) -> tuple[Longs, Longs]:
-    """Rows to learn from and rows to choose by; shoppers stand in the order of a hash."""
-    cut = round(users * (1 - _BLEND_SHARE))
+def _parts(users: int) -> tuple[Longs, Longs]:
+    """Rows that stop the training and rows that weigh the model; shoppers stand in hash order."""
     rows = np.arange(users, dtype=np.int64)
-    return rows[:cut], rows[cut:]
+    return rows[: users // 2], rows[users // 2 :]

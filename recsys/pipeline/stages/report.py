@@ -3,21 +3,21 @@
 import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from recsys.arrays import Ints
+from recsys.arrays import Bools, Ints
 from recsys.artifacts.store import Draft
 from recsys.catalogue import Catalogue
 from recsys.errors import StageError, extra
-from recsys.evaluation import leak, protocols
+from recsys.evaluation import leak
 from recsys.evaluation.harness import evaluate, funnel
 from recsys.evaluation.slices import standard_slices
 from recsys.ladder import Rung
 from recsys.lists import Lists
-from recsys.pipeline.moments import NAMES, RunMoments
-from recsys.pipeline.parts import catalogue_of, shoppers_at
+from recsys.pipeline.moments import RunMoments
+from recsys.pipeline.parts import catalogue_of, known_at, shoppers_at, targets_at
 from recsys.pipeline.stage import Context
 from recsys.pipeline.stages.lists import places, recommender_at
 from recsys.recommend import Recommender
@@ -39,24 +39,34 @@ _WIDTH = 20  # the longest list that is measured
 _EXAMPLES = 3
 
 
+class Measured(NamedTuple):
+    """Who is measured, and on what."""
+
+    shoppers: Shoppers
+    targets: Ints  # (U,)
+    tie_safe: Bools  # (U,)
+
+
 def report(context: Context, draft: Draft) -> None:
     """Measure all methods on what shoppers bought after the models were trained."""
     settings, inputs = context.settings, context.inputs
     catalogue = catalogue_of(inputs)
     moments = RunMoments.read(inputs["features"].path)
     everyone = shoppers_at(inputs, "eval", catalogue)
-    shoppers, targets = _measured(context, everyone, catalogue, moments)
+    shoppers, targets, tie_safe = _measured(context, everyone, catalogue)
     recommender = recommender_at(context, "eval", catalogue)
     made, seconds = _all_methods(context, recommender, shoppers)
     steps = _funnel(recommender, shoppers, made, targets)
-    popularity = np.asarray(recommender.item_stats.purchases)
+    popularity = np.asarray(recommender.shelf.stats.purchases)
     evaluation = evaluate(
         {name: lists.items for name, lists in made.items()},
         targets,
         popularity=popularity,
         n_items=len(catalogue),
         seed=settings.seed,
-        slices=standard_slices(shoppers.lengths, targets, popularity, catalogue.categories),
+        slices=standard_slices(
+            shoppers.lengths, targets, popularity, catalogue.categories, tie_safe
+        ),
         seconds_score=seconds,
         headline="tailor",
         k=_K,
@@ -65,9 +75,9 @@ def report(context: Context, draft: Draft) -> None:
     probe = leak.probe(
         shoppers,
         targets,
-        known=everyone,
+        known=known_at(inputs, "eval", catalogue),
         item_ids=catalogue.item_ids,
-        cut=moments.eval,
+        cut=moments.eval if moments.protocol == "temporal" else None,
         seed=settings.seed,
         k=_K,
         filed=read_table(inputs["tables"].path / "items", ["item_id"])["item_id"].to_pylist(),
@@ -78,28 +88,20 @@ def report(context: Context, draft: Draft) -> None:
     draft.describe(metrics={"headline": _headline(evaluation, probe)})
 
 
-def _measured(
-    context: Context, everyone: Shoppers, catalogue: Catalogue, moments: RunMoments
-) -> tuple[Shoppers, Ints]:
-    """Shoppers with a history who bought something afterwards, and what they bought first."""
-    wanted = protocols.temporal(
-        context.path("tables") / "purchases",
-        moments.eval,
-        moments.serve,
-        seed=context.settings.seed,
-    )
-    row_of = {user: row for row, user in enumerate(everyone.user_ids)}
-    items = catalogue.positions(wanted.item_ids)
-    # a target that is in no item file can't be listed; it stays, and counts as a miss
-    pairs = [(row_of[u], i) for u, i in zip(wanted.user_ids, items, strict=True) if u in row_of]
-    if not pairs:
+def _measured(context: Context, everyone: Shoppers, catalogue: Catalogue) -> Measured:
+    """Shoppers with a history who bought something afterwards, and what they bought first.
+
+    A target that is in no item file can't be listed; it stays, and counts as a miss.
+    """
+    targets = targets_at(context.inputs, "eval", everyone, catalogue)
+    rows = np.flatnonzero(targets.asked & (everyone.lengths > 0))
+    if not len(rows):
         raise StageError(
-            f"no shopper with a history bought anything from {moments.eval} to {moments.serve}",
+            "no shopper with a history bought anything after the moment `eval`",
             where="report",
             fix="raise cuts.holdout_share, or ingest more purchases",
         )
-    rows, targets = (np.array(side) for side in zip(*pairs, strict=True))
-    return everyone.take(rows.astype(np.int64)), targets.astype(np.int32)
+    return Measured(everyone.take(rows), targets.first[rows], targets.tie_safe[rows])
 
 
 def _all_methods(
@@ -163,7 +165,7 @@ def _about(context: Context, moments: RunMoments, version: str) -> dict[str, Any
     return {
         "release": f"candidate {version}",
         "created_at": datetime.now(UTC).isoformat(timespec="seconds"),
-        "cut": {name: getattr(moments, name) for name in NAMES},
+        "cut": {name: getattr(moments, name) for name in moments.names},
         "n_purchases": ingested["purchases"],
         "rows_read": ingested["rows"],
         "quarantined": [
@@ -174,7 +176,8 @@ def _about(context: Context, moments: RunMoments, version: str) -> dict[str, Any
         "reproduce": ["tailor run --reviews FILE… --items FILE… --until report"],
         "lineage": {kind: artifact.version for kind, artifact in context.inputs.items()},
         "models": {
-            kind: context.inputs[kind].manifest.metrics for kind in ("lm", "hypernet", "ranker")
+            kind: context.inputs[kind].manifest.metrics
+            for kind in ("ranker", "lm", "hypernet", "blend")
         },
     }
 

@@ -1,0 +1,70 @@
+"""The forms a proposal takes: sparse rows, vectors in an index, one order for everyone."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from recsys.arrays import PAD, Floats, Ints, padded
+from recsys.candidates.faiss_index import ItemIndex
+from recsys.sparse import top_of_rows, values_at
+
+
+@dataclass(frozen=True, eq=False)
+class SparseProposal:
+    """A score per shopper and item, where there is one; all are above zero."""
+
+    rows: Any  # scipy CSR (U, I)
+
+    def top(self, k: int) -> tuple[Ints, Floats]:
+        """Find the best k."""
+        return top_of_rows(self.rows, k)
+
+    def at(self, items: Ints) -> Floats:
+        """Scores of some items."""
+        return values_at(self.rows, items)
+
+
+@dataclass(frozen=True, eq=False)
+class VectorProposal:
+    """A query vector per shopper; who has none (zeros) gets nothing."""
+
+    queries: Floats  # (U, D)
+    index: ItemIndex
+
+    def top(self, k: int) -> tuple[Ints, Floats]:
+        """Search the index."""
+        items, scores = padded((len(self.queries), k))
+        known = np.flatnonzero(self.queries.any(axis=1))
+        if len(known):
+            found, value = self.index.search(self.queries[known], k)
+            items[known, : found.shape[1]] = found
+            scores[known, : found.shape[1]] = value
+        return items, scores
+
+    def at(self, items: Ints) -> Floats:
+        """Score some items by inner product."""
+        vectors = self.index.catalogue.vectors[np.maximum(items, 0)]  # (U, P, D)
+        scores = np.matmul(vectors, self.queries[:, :, None])[..., 0]
+        return np.where(items == PAD, np.float32(0), scores).astype(np.float32)
+
+
+@dataclass(frozen=True, eq=False)
+class SameProposal:
+    """The same for everyone: an order of items, and a score of every item."""
+
+    users: int
+    order: Ints  # (N,) best first
+    scores: Floats  # (I,) 0: nothing to say
+
+    def top(self, k: int) -> tuple[Ints, Floats]:
+        """Give everyone the best k."""
+        items, scores = padded((self.users, k))
+        best = self.order[:k]
+        items[:, : len(best)] = best
+        scores[:, : len(best)] = self.scores[best]
+        return items, scores
+
+    def at(self, items: Ints) -> Floats:
+        """Scores of some items."""
+        return np.where(items == PAD, np.float32(0), self.scores[items]).astype(np.float32)

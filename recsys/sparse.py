@@ -1,0 +1,67 @@
+"""Sparse rows: the best of each, and single values out of many."""
+
+from typing import Any
+
+import numpy as np
+
+from recsys.arrays import PAD, Floats, Ints, Longs, padded
+from recsys.errors import extra
+
+with extra("recsys"):
+    from scipy import sparse
+
+
+def matrix(rows: Any, columns: Any, values: Any, shape: tuple[int, int]) -> Any:
+    """Sparse rows from loose triples; a place that is named twice adds up."""
+    made = sparse.csr_array((np.asarray(values, np.float32), (rows, columns)), shape=shape)
+    made.sort_indices()
+    return made
+
+
+def top_of_rows(found: Any, k: int) -> tuple[Ints, Floats]:
+    """Find the best k columns of each sparse row and their values; ties by column, also at k.
+
+    What is not stored, and what is not above zero, is never among them.
+    """
+    items, scores = padded((found.shape[0], k))
+    for row in range(found.shape[0]):
+        span = slice(found.indptr[row], found.indptr[row + 1])
+        values, columns = found.data[span], found.indices[span]
+        border = np.float32(0)
+        if len(values) > k:
+            border = max(border, np.partition(values, -k)[-k])
+        near = np.flatnonzero((values >= border) & (values > 0))
+        near = near[np.lexsort((columns[near], -values[near]))][:k]
+        items[row, : len(near)], scores[row, : len(near)] = columns[near], values[near]
+    return items, scores
+
+
+def values_at(found: Any, items: Ints) -> Floats:
+    """Values (U, P) of the columns `items` (U, P) of each row; 0 where nothing is stored."""
+    wide = np.zeros(items.shape, np.float32)
+    width = found.shape[1]
+    if not found.nnz or not items.size:
+        return wide
+    keys = np.repeat(np.arange(found.shape[0]), np.diff(found.indptr)) * width + found.indices
+    asked = np.arange(len(items))[:, None] * width + np.maximum(items, 0)
+    at = np.minimum(np.searchsorted(keys, asked.ravel()), len(keys) - 1).reshape(items.shape)
+    known = (keys[at] == asked) & (items != PAD)
+    wide[known] = found.data[at[known]]
+    return wide
+
+
+def without(found: Any, indptr: Longs, items: Ints) -> Any:
+    """The same rows without some columns of each, given as ragged rows."""
+    rows = np.repeat(np.arange(found.shape[0]), np.diff(indptr))
+    keys = np.repeat(np.arange(found.shape[0]), np.diff(found.indptr)) * found.shape[1]
+    gone = np.isin(keys + found.indices, rows * found.shape[1] + items)
+    left = found.copy()
+    left.data = np.where(gone, np.float32(0), left.data)
+    return left
+
+
+def pruned(found: Any, k: int) -> Any:
+    """Keep the best k of each row."""
+    items, scores = top_of_rows(found, k)
+    rows, places = np.nonzero(items != PAD)
+    return matrix(rows, items[rows, places], scores[rows, places], found.shape)
