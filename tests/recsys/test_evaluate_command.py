@@ -1,8 +1,12 @@
 """`tailor evaluate ranking`: from raw files to figures beside published methods."""
 
 import json
+import resource
+import subprocess
+import sys
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -378,11 +382,19 @@ def test_wrong_usage_is_exit_code_2(capsys, words):
     assert stop.value.code == 2
 
 
-def test_the_peak_counts_what_is_held():
-    before = peak_mib()
-    held = np.ones(30 << 17)  # 30 MiB
-    assert peak_mib() >= before > 10
-    assert held.nbytes == 30 << 20
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="there is no /proc")
+def test_the_peak_counts_children_that_still_run():
+    holds = "held = bytearray(100 << 20); print(flush=True); input()"
+    with subprocess.Popen(
+        [sys.executable, "-c", holds], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as child:
+        child.stdout.readline()
+        assert peak_mib() > own_peak_mib() + 100
+        child.stdin.close()
+
+
+def own_peak_mib():
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10
 
 
 # --- the whole way

@@ -162,6 +162,17 @@ def test_whom_a_method_is_compared_with():
     assert result["good"]["against"]["popular"] == result["good"]["against_popular"]
 
 
+def test_popularity_may_go_by_another_name():
+    methods, targets = shop()
+    methods = {"best sellers": methods["popular"], "good": methods["good"]}
+    rest = {"popularity": np.ones(50), "n_items": 50, "seed": 0}
+    result = harness.evaluate(methods, targets, baseline="best sellers", **rest)
+    good = result["methods"]["good"]
+    assert result["headline"] == "good"
+    assert good["against_popular"] == good["against"]["best sellers"]
+    assert "against_popular" not in result["methods"]["best sellers"]
+
+
 def test_the_funnel_is_recall_at_each_width():
     methods, targets = shop()
     steps = {"candidates": methods["good"], "ranker": methods["good"][:, :1]}
