@@ -22,7 +22,7 @@ class Case:
 
     catalogue: Catalogue
     shoppers: Shoppers
-    targets: Ints  # (U,) catalogue positions
+    targets: Ints  # (U,) -1 where the catalogue does not have it: a miss for all
     tie_safe: Bools  # (U,)
     known: Shoppers
     cut: datetime | None  # where all shoppers share one
@@ -34,7 +34,7 @@ class Case:
         catalogue = parts.catalogue_of(inputs)
         everyone = parts.shoppers_at(inputs, "eval", catalogue)
         wanted = parts.targets_at(inputs, "eval", everyone, catalogue)
-        rows = np.flatnonzero((wanted.labels.lengths > 0) & (everyone.lengths > 0))
+        rows = np.flatnonzero(wanted.asked & (everyone.lengths > 0))
         if not len(rows):
             raise StageError(
                 "no shopper has both a history and a purchase to predict",
@@ -45,7 +45,7 @@ class Case:
         return cls(
             catalogue,
             everyone.take(rows),
-            wanted.labels.targets[rows],
+            wanted.first[rows],
             wanted.tie_safe[rows],
             parts.known_at(inputs, "eval", catalogue),
             moments.eval if moments.protocol == "temporal" else None,

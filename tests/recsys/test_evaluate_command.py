@@ -249,11 +249,9 @@ def artifacts(case, tmp_path):
     return {kind: SimpleNamespace(path=tmp_path) for kind in ("tables", "features")}
 
 
-def hand_over(monkeypatch, case, targets):
+def hand_over(monkeypatch, case, asked, first):
     """Let the parts give a case's shoppers and these targets."""
-    users = np.flatnonzero(targets >= 0)
-    labels = Labels.of(users, targets[users], np.zeros_like(users), len(targets))
-    wanted = SimpleNamespace(labels=labels, tie_safe=case.tie_safe)
+    wanted = SimpleNamespace(asked=asked, first=first, tie_safe=case.tie_safe)
     given = {
         "catalogue_of": lambda inputs: case.catalogue,
         "shoppers_at": lambda inputs, moment, catalogue: case.shoppers,
@@ -265,18 +263,19 @@ def hand_over(monkeypatch, case, targets):
 
 
 def test_who_bought_something_afterwards_is_measured(monkeypatch, case, artifacts):
-    targets = case.targets.copy()
-    targets[[0, 7]] = -1
-    hand_over(monkeypatch, case, targets)
+    asked, first = np.ones(80, bool), case.targets.copy()
+    asked[[0, 7]] = False
+    first[3] = -1  # of no item file: nobody can list it, and it stays
+    hand_over(monkeypatch, case, asked, first)
     made = Case.of(artifacts)
     assert made.shoppers.user_ids.tolist() == [f"u{u}" for u in range(80) if u not in {0, 7}]
-    np.testing.assert_array_equal(made.targets, np.delete(case.targets, [0, 7]))
+    np.testing.assert_array_equal(made.targets, first[asked])
     assert made.tie_safe.sum() == 70
     assert (made.cut, made.filed) == (AS_OF - timedelta(1), ["b", "a"])
 
 
 def test_nobody_to_measure_is_told(monkeypatch, case, artifacts):
-    hand_over(monkeypatch, case, np.full(80, -1, np.int32))
+    hand_over(monkeypatch, case, np.zeros(80, bool), case.targets)
     with pytest.raises(StageError, match="no shopper has both"):
         Case.of(artifacts)
 
