@@ -8,6 +8,7 @@ from recsys import environment
 from recsys.cli.output import as_json, out, table
 from recsys.cli.progress import Display
 from recsys.errors import SettingsError
+from recsys.pipeline.stage import RawFiles
 from recsys.pipeline.stages import STAGES
 from recsys.settings import Settings
 
@@ -17,12 +18,12 @@ STAGE_NAMES = ", ".join([*(stage.name for stage in STAGES), "publish"])
 def register(commands: Any) -> None:
     """Add the commands."""
     ingest = commands.add_parser("ingest", help="read raw files into the canonical tables")
-    _raw(ingest, required=True)
+    raw_options(ingest, required=True)
     ingest.add_argument("--json", action="store_true", help="print the counts as JSON")
     ingest.set_defaults(run=_ingest)
 
     run = commands.add_parser("run", help="all stages: from raw files to a published release")
-    _raw(run, required=False)
+    raw_options(run, required=False)
     run.add_argument(
         "--from", dest="start", metavar="STAGE", help=f"go on from this stage: {STAGE_NAMES}"
     )
@@ -34,7 +35,8 @@ def register(commands: Any) -> None:
     demo.set_defaults(run=_demo)
 
 
-def _raw(command: argparse.ArgumentParser, *, required: bool) -> None:
+def raw_options(command: argparse.ArgumentParser, *, required: bool) -> None:
+    """Add the options that name raw files."""
     for name, what in (("reviews", "purchases"), ("items", "products")):
         command.add_argument(
             f"--{name}",
@@ -53,12 +55,16 @@ def _raw(command: argparse.ArgumentParser, *, required: bool) -> None:
     )
 
 
+def raw_files(args: argparse.Namespace) -> RawFiles:
+    """Take the raw files from those options."""
+    return RawFiles(tuple(args.reviews), tuple(args.items), args.format)
+
+
 def _ingest(args: argparse.Namespace, settings: Settings) -> int:
     from recsys.pipeline.run import run
-    from recsys.pipeline.stage import RawFiles
 
     environment.check()
-    raw = RawFiles(tuple(args.reviews), tuple(args.items), args.format)
+    raw = raw_files(args)
     with Display() as display:
         result = run(settings, raw=raw, until="ingest", observer=display)
     tables = result.artifacts["tables"]
@@ -105,12 +111,11 @@ def _show_counts(counts: dict[str, Any]) -> None:
 
 def _run(args: argparse.Namespace, settings: Settings) -> int:
     from recsys.pipeline.run import NAMES, PUBLISH, run
-    from recsys.pipeline.stage import RawFiles
 
     environment.check()
     if bool(args.reviews) != bool(args.items):
         raise SettingsError("give --reviews and --items together", where="tailor run")
-    raw = RawFiles(tuple(args.reviews), tuple(args.items), args.format) if args.reviews else None
+    raw = raw_files(args) if args.reviews else None
     with Display() as display:
         result = run(
             settings,

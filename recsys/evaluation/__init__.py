@@ -1,1 +1,1 @@
-"""How good the lists are: metrics with intervals, protocols without leaks, a probe for leaks."""
+"""How good the lists are: metrics with intervals, baselines, a probe for leaks."""

@@ -14,7 +14,7 @@ from recsys.evaluation.intervals import difference_interval, mean_interval
 from recsys.evaluation.metrics import Ids, Numbers
 from recsys.evaluation.slices import Slice, filled
 
-BASELINE = "popular"
+BASELINE = "popular"  # of the report
 CUTOFFS = (5, 10, 20)
 DEPTHS = (20, 100, 200)  # where recall says what a step leaves to the next one
 
@@ -33,20 +33,22 @@ def evaluate(
     seconds_score: Mapping[str, float] | None = None,
     headline: str | None = None,
     protocol: str = "temporal",
-    mode: str = "full catalogue",
+    mode: str | None = "full catalogue",
     k: int = 10,
-    against: Sequence[str] = (BASELINE,),
+    baseline: str = BASELINE,
+    against: Sequence[str] = (),
 ) -> dict[str, Any]:
     """Every method's metrics with 95 % intervals and paired differences, also in each slice.
 
     `headline` is the method that the verdict is about. It is named before measuring (or is the
     last one given), not picked by its score: the best of many looks better than it is. A named
-    headline is compared with every other method, the others with `popular` and with `against`.
+    headline is compared with every other method, the others with `baseline`, the one that shows
+    everyone what is popular, and with `against`.
     """
-    _refuse(methods, targets, [BASELINE, *against, *([headline] if headline else [])])
+    _refuse(methods, targets, [baseline, *against, *([headline] if headline else [])])
     parts = filled(slices)
     each = {name: _per_shopper(lists, targets, k) for name, lists in methods.items()}
-    measured = _Measured(each, k, seed)
+    measured = _Measured(each, k, seed, baseline)
     result: dict[str, Any] = {
         "protocol": protocol,
         "mode": mode,
@@ -54,7 +56,7 @@ def evaluate(
         "seed": seed,
         "n_users": len(targets),
         "n_items": n_items,
-        "headline": headline or ([name for name in methods if name != BASELINE] or [BASELINE])[-1],
+        "headline": headline or ([name for name in methods if name != baseline] or [baseline])[-1],
         "methods": {},
         "slices": {
             name: {"n_users": int(part.mask.sum()), "label": part.label}
@@ -62,7 +64,7 @@ def evaluate(
         },
     }
     for name, lists in methods.items():
-        rivals = _rivals(name, methods, headline, against)
+        rivals = _rivals(name, methods, headline, [baseline, *against])
         result["methods"][name] = {
             **measured.overall(name),
             **_variety(lists, popularity, n_items, k),
@@ -102,7 +104,7 @@ def _rivals(
     name: str, methods: Mapping[str, Ids], headline: str | None, against: Sequence[str]
 ) -> list[str]:
     """Whom a method is compared with."""
-    rivals = [BASELINE, *against, *(methods if name == headline else ())]
+    rivals = [*against, *(methods if name == headline else ())]
     return [other for other in dict.fromkeys(rivals) if other != name]
 
 
@@ -126,6 +128,7 @@ class _Measured:
     each: Mapping[str, PerShopper]
     k: int
     seed: int
+    baseline: str
 
     def overall(self, name: str) -> dict[str, Any]:
         """Means of all metrics."""
@@ -145,8 +148,8 @@ class _Measured:
             ours, theirs = self.each[name][metric][inside], self.each[other][metric][inside]
             difference = difference_interval(ours, theirs, seed=self.seed)
             found[other] = {f"{metric}_diff": difference.mean, "ci": difference.bounds}
-        popular = {"against_popular": found[BASELINE]} if BASELINE in found else {}
-        return popular | {"against": found}
+        popular = found.get(self.baseline)
+        return ({"against_popular": popular} if popular else {}) | {"against": found}
 
     def within(self, name: str, others: Sequence[str], inside: Bools) -> dict[str, Any]:
         """The few figures of a method that are told of a slice."""

@@ -2,9 +2,6 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-from hypothesis.extra import numpy as hnp
 
 from personalizer.errors import TrainingError
 from personalizer.sasrec import SasRecConfig
@@ -20,7 +17,6 @@ from recsys.evaluation.baselines import (
     SasRecBaseline,
     TransitionGraph,
     chosen,
-    top_of_dense,
 )
 from recsys.evaluation.baselines import ease as ease_module
 from recsys.evaluation.baselines.ease import solve
@@ -291,24 +287,6 @@ def test_bm25_weights_stay_with_their_words():
             by_hand[row, vocabulary.index(word)] = rarity * count * 2.5 / (count + norm)
     by_hand /= np.linalg.norm(by_hand, axis=1, keepdims=True)
     np.testing.assert_allclose(words.toarray(), by_hand, rtol=1e-5)
-
-
-@given(
-    hnp.arrays(
-        np.float32,
-        hnp.array_shapes(min_dims=2, max_dims=2, min_side=1, max_side=8),
-        elements=st.sampled_from([-np.inf, -1.0, 0.0, 0.5, 2.0]),
-    ),
-    st.integers(1, 10),
-)
-def test_the_top_breaks_ties_by_position(scores, k):
-    items, values = top_of_dense(scores, k)
-    for row, listed, value in zip(scores, items, values, strict=True):
-        best = np.lexsort((np.arange(len(row)), -row))
-        best = best[np.isfinite(row[best])][:k]
-        assert listed[: len(best)].tolist() == best.tolist()
-        assert value[: len(best)].tolist() == row[best].tolist()
-        assert (listed[len(best) :] == -1).all()
 
 
 def loop(users, size, seed):

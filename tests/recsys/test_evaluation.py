@@ -1,25 +1,14 @@
-"""Intervals, the temporal protocol and the harness, on worlds of known answers."""
+"""Intervals and the harness, on worlds of known answers."""
 
 import json
-from datetime import UTC, datetime, timedelta
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 
 from recsys.errors import TailorError
 from recsys.evaluation import harness
 from recsys.evaluation.intervals import difference_interval, mean_interval
-from recsys.evaluation.protocols import temporal
 from recsys.evaluation.slices import Slice, by_history
-
-START, END = datetime(2020, 6, 1, tzinfo=UTC), datetime(2020, 7, 1, tzinfo=UTC)
-
-
-def day(n):
-    return START + timedelta(days=n)
-
 
 # --- intervals
 
@@ -57,61 +46,6 @@ def test_the_seed_decides_the_interval():
 def test_different_shoppers_can_not_be_paired():
     with pytest.raises(TailorError, match="can't be paired"):
         difference_interval(np.zeros(3), np.zeros(4), seed=0)
-
-
-# --- temporal targets
-
-
-ROWS = [
-    ("ann", "old", day(-9)),
-    ("ann", "late", day(5)),
-    ("ann", "first", day(2)),
-    ("bob", "old", day(-1)),
-    ("bob", "after", day(30)),  # END itself is outside
-    ("cid", "new", day(1)),  # no history before
-    ("dee", "start", day(0)),  # START itself is inside
-    ("dee", "old", day(-2)),
-    *[("eve", f"tie{n}", day(3)) for n in range(8)],
-    ("eve", "old", day(-3)),
-]
-
-
-def purchases(folder, rows, kind=None):
-    """Write rows as a Parquet folder of two files."""
-    kind = kind or pa.timestamp("us", tz="UTC")
-    folder.mkdir()
-    for part in range(2):
-        users, items, times = zip(*rows[part::2], strict=True)
-        stamps = pa.array(times, pa.timestamp("us", tz="UTC")).cast(kind)
-        table = pa.table({"user_id": users, "item_id": items, "event_timestamp": stamps})
-        pq.write_table(table, folder / f"part-{part}.parquet")
-    return folder
-
-
-@pytest.mark.parametrize("kind", [pa.timestamp("us", tz="UTC"), pa.timestamp("ns")])
-def test_the_first_purchase_in_the_window_of_those_with_history(tmp_path, kind):
-    found = temporal(purchases(tmp_path / "p", ROWS, kind), START, END, seed=0)
-    answers = dict(zip(*found, strict=True))
-    assert answers.keys() == {"ann", "dee", "eve"}
-    assert (answers["ann"], answers["dee"]) == ("first", "start")
-    assert answers["eve"].startswith("tie")
-
-
-def test_ties_break_by_the_seed_and_never_by_row_order(tmp_path):
-    forth = purchases(tmp_path / "forth", ROWS)
-    back = purchases(tmp_path / "back", ROWS[::-1])
-    picks = []
-    for seed in range(12):
-        assert temporal(forth, START, END, seed=seed) == temporal(back, START, END, seed=seed)
-        picks.append(dict(zip(*temporal(forth, START, END, seed=seed), strict=True))["eve"])
-    assert len(set(picks)) > 2
-
-
-def test_a_window_must_be_a_window(tmp_path):
-    with pytest.raises(TailorError, match="empty"):
-        temporal(tmp_path, END, START, seed=0)
-    with pytest.raises(TailorError, match="time zone"):
-        temporal(tmp_path, START.replace(tzinfo=None), END, seed=0)
 
 
 # --- harness
@@ -226,6 +160,17 @@ def test_whom_a_method_is_compared_with():
     result = harness.evaluate(methods, targets, headline="good", **rest)["methods"]
     assert result["good"]["against"]["same"] == {"ndcg@10_diff": 0, "ci": [0, 0]}
     assert result["good"]["against"]["popular"] == result["good"]["against_popular"]
+
+
+def test_popularity_may_go_by_another_name():
+    methods, targets = shop()
+    methods = {"best sellers": methods["popular"], "good": methods["good"]}
+    rest = {"popularity": np.ones(50), "n_items": 50, "seed": 0}
+    result = harness.evaluate(methods, targets, baseline="best sellers", **rest)
+    good = result["methods"]["good"]
+    assert result["headline"] == "good"
+    assert good["against_popular"] == good["against"]["best sellers"]
+    assert "against_popular" not in result["methods"]["best sellers"]
 
 
 def test_the_funnel_is_recall_at_each_width():

@@ -1,7 +1,7 @@
 """Published methods to measure against: each scores the whole catalogue for every shopper."""
 
 from recsys.evaluation.baselines.als import Als
-from recsys.evaluation.baselines.base import BASELINES, Baseline, chosen, register, top_of_dense
+from recsys.evaluation.baselines.base import BASELINES, Baseline, chosen, register
 from recsys.evaluation.baselines.content import Bm25Content
 from recsys.evaluation.baselines.ease import Ease
 from recsys.evaluation.baselines.item_knn import ItemKnn
@@ -21,5 +21,4 @@ __all__ = [
     "TransitionGraph",
     "chosen",
     "register",
-    "top_of_dense",
 ]

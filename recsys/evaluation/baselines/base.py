@@ -6,7 +6,7 @@ from typing import ClassVar, Self, TypeVar
 
 import numpy as np
 
-from recsys.arrays import Floats, Ints, top_per_row
+from recsys.arrays import Floats, Ints, top_of_dense
 from recsys.catalogue import Catalogue
 from recsys.errors import SettingsError
 from recsys.shoppers import Shoppers
@@ -56,18 +56,6 @@ class Baseline(ABC):
                 scores[np.repeat(np.arange(len(some)), some.lengths), some.items] = -np.inf
             found.append(top_of_dense(scores, k)[0])
         return np.concatenate(found) if found else np.empty((0, k), np.int32)
-
-
-def top_of_dense(scores: Floats, k: int) -> tuple[Ints, Floats]:
-    """Find the best k items of each dense row (U, I) and their scores; -inf is never among them.
-
-    Whatever ties with the k-th best is looked at too, so that ties break by catalogue position at
-    the border as well.
-    """
-    width = min(k, scores.shape[1])
-    border = np.partition(scores, -width, axis=1)[:, -width]
-    rows, items = np.nonzero((scores >= border[:, None]) & (scores > -np.inf))
-    return top_per_row(rows, items.astype(np.int32), scores[rows, items], (len(scores), k))
 
 
 BASELINES: dict[str, type[Baseline]] = {}
