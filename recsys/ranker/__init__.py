@@ -1,19 +1,34 @@
 """The ranker: features of a shopper and a candidate, a LightGBM model, and why it ranks so."""
 
-from recsys.ranker.explain import Contribution, contributions, reason_of, reasons_of
+from recsys.ranker.explain import (
+    Contribution,
+    Explanation,
+    Proposal,
+    contributions,
+    explain_item,
+    proposals,
+    reason_of,
+    reasons_of,
+)
 from recsys.ranker.features import Features, build_features, feature_names
 from recsys.ranker.labels import Labels
 from recsys.ranker.model import Ranker, TrainingSet, train, training_set
+from recsys.ranker.words import in_words
 
 __all__ = [
     "Contribution",
+    "Explanation",
     "Features",
     "Labels",
+    "Proposal",
     "Ranker",
     "TrainingSet",
     "build_features",
     "contributions",
+    "explain_item",
     "feature_names",
+    "in_words",
+    "proposals",
     "reason_of",
     "reasons_of",
     "train",
