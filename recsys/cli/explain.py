@@ -128,7 +128,7 @@ def _show(
 
 def _show_score(found: "Explanation") -> None:
     shown, others = found.contributions[:SHOWN], found.contributions[SHOWN:]
-    rows = [("base", "", f"{found.base:+.4f}", "a candidate of which nothing is said")]
+    rows = [("base", "", f"{found.base:+.4f}", "expected before anything is known")]
     rows += [_row(one) for one in shown]
     if others:
         rest = sum(one.contribution for one in others)

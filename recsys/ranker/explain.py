@@ -47,7 +47,7 @@ class Explanation:
 
     rank: int  # from 0
     score: float
-    base: float  # the score of a candidate of whom nothing is said
+    base: float  # the score expected before anything is known
     contributions: list[Contribution]
 
 
