@@ -13,7 +13,7 @@ from recsys.errors import TailorError
 from recsys.settings import Settings
 
 if TYPE_CHECKING:
-    from recsys.ranker import Contribution, Explanation, Proposal
+    from recsys.ranker import Contribution, Explanation, Origin
     from recsys.recommend import Recommender
     from recsys.shoppers import Shoppers
 
@@ -73,10 +73,10 @@ def _shopper(shoppers: "Shoppers", user: str, where: str) -> "Shoppers":
 
 def explained(
     recommender: "Recommender", shopper: "Shoppers", item: int
-) -> tuple["Explanation | None", list["Proposal"]]:
+) -> tuple["Explanation | None", list["Origin"]]:
     """Explain an item to one shopper; one that was not pooled is looked for in all of a source."""
     from recsys.candidates import build_pool
-    from recsys.ranker import build_features, explain_item, proposals
+    from recsys.ranker import build_features, explain_item, origins
 
     if recommender.ranker is None:
         raise TailorError("there is no ranker", where="tailor explain", fix="run `tailor run`")
@@ -85,10 +85,10 @@ def explained(
     features = build_features(shopper, pool, recommender.catalogue, recommender.item_stats)
     found = explain_item(recommender.ranker, pool, features, item)
     depth = size if found else len(recommender.catalogue)
-    return found, proposals(recommender.sources, shopper, item, depth)
+    return found, origins(recommender.sources, shopper, item, depth)
 
 
-def document(found: "Explanation | None", sources: Sequence["Proposal"]) -> dict[str, Any]:
+def document(found: "Explanation | None", sources: Sequence["Origin"]) -> dict[str, Any]:
     """Lay an explanation out for machines: ranks from 1, null for what is not there."""
     return {
         "rank": found.rank + 1 if found else None,
@@ -107,7 +107,7 @@ def _known(value: float) -> float | None:
 
 
 def _show(
-    head: dict[str, Any], found: "Explanation | None", sources: Sequence["Proposal"], pool: int
+    head: dict[str, Any], found: "Explanation | None", sources: Sequence["Origin"], pool: int
 ) -> None:
     what = f"{head['title'] or 'without a title'} ({head['item']}) for {head['user']}"
     place = f"rank {found.rank + 1} of the candidates" if found else "not among the candidates"

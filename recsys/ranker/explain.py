@@ -29,7 +29,7 @@ class Contribution:
 
 
 @dataclass(frozen=True)
-class Proposal:
+class Origin:
     """A source that has the item for the shopper; it puts `rank` others before it."""
 
     source: str
@@ -67,16 +67,17 @@ def explain_item(ranker: Ranker, pool: Pool, features: Features, item: int) -> E
     )
 
 
-def proposals(
+def origins(
     sources: Sequence[CandidateSource], shopper: Shoppers, item: int, depth: int
-) -> list[Proposal]:
+) -> list[Origin]:
     """Find the sources that have an item among their best `depth` for one shopper."""
     found = []
-    for source in sources:
+    voting = [source for source in sources if getattr(source, "vote", 1)]
+    for source in voting:  # the others only measure
         items, scores = source.candidates(shopper, depth)
         for rank in np.flatnonzero(items[0] == item):
             why = source.because(shopper, 0, item)
-            found.append(Proposal(source.name, int(rank), float(scores[0, rank]), why))
+            found.append(Origin(source.name, int(rank), float(scores[0, rank]), why))
     return found
 
 

@@ -14,8 +14,8 @@ def _counted(value: float) -> str:
     return _number(math.expm1(min(value, 50)))
 
 
-def _times(value: float) -> str:
-    """Undo a logarithm of a ratio."""
+def _exp(value: float) -> str:
+    """Undo a logarithm."""
     return _number(math.exp(min(value, 50)))
 
 
@@ -32,9 +32,12 @@ _SENTENCES: tuple[Sentence, ...] = (
     ("mean_similarity", "similarity {0} to her last purchases on average", _number),
     ("last_similarity", "similarity {0} to her last purchase", _number),
     (r"(.+)_similarity", "{1} similarity {0}", _number),
-    ("item_log_purchases", "the item was sold {0} times", _counted),
+    ("item_log_(?:purchases|sold|known)", "the item was sold {0} times", _counted),
     ("item_log_buyers", "the item has {0} buyers", _counted),
-    (r"item_purchases_(\d+)d", "the item was sold {0} times in {1} days", _counted),
+    (r"item_(?:purchases|log_sold)_(\d+)d", "the item was sold {0} times in {1} days", _counted),
+    ("item_log_price", "the item costs {0}", _exp),
+    ("item_age_days", "the item was first sold {0} days ago", _number),
+    ("item_idle_days", "the item was last sold {0} days ago", _number),
     ("item_trend", "the item sells at {0} times its pace of three months", _number),
     ("item_price_level", "the item's price is level {0} within its category", _number),
     (r"item_(.+)", "the item's {1}: {0}", _number),
@@ -43,10 +46,12 @@ _SENTENCES: tuple[Sentence, ...] = (
     ("bought_before", "bought {0} times before", _number),
     ("days_since_bought", "bought before, {0} days ago", _number),
     ("days_since_bought_in_gaps", "bought before, {0} of her usual gaps ago", _number),
-    (r"(category|brand)_share", "share {0} of her purchases is of this {1}", _number),
+    (r"(.+)_share", "share {0} of her purchases is of this {1}", _number),
+    (r"(.+)_lately", "share {0} of her latest purchases is of this {1}", _number),
     (r"days_since_(category|brand)", "last bought of this {1} {0} days ago", _number),
     ("price_fit", "{0} away from her usual price level", _number),
-    ("price_ratio", "costs {0} times what she usually pays", _times),
+    ("price_ratio", "costs {0} times what she usually pays", _exp),
+    ("season", "share {0} of last year's sales fell into the two months from here", _number),
 )
 
 
@@ -56,7 +61,7 @@ def in_words(name: str, value: float) -> str:
         match = re.fullmatch(pattern, name)
         if match:
             what = [part.replace("_", " ") for part in match.groups()]
-            if math.isnan(value):
+            if math.isnan(value) or (value == 0 and name.startswith("score_")):
                 return _unknown(name)
             return sentence.format(told(value), *what)
     return name.replace("_", " ")
@@ -64,4 +69,8 @@ def in_words(name: str, value: float) -> str:
 
 def _unknown(name: str) -> str:
     kind, _, what = name.replace("_", " ").partition(" ")
-    return f"{what} does not have it" if kind in {"score", "rank"} else f"not known: {kind} {what}"
+    return (
+        f"{what} has nothing to say of it"
+        if kind in {"score", "rank"}
+        else f"not known: {kind} {what}"
+    )
