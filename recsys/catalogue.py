@@ -100,7 +100,7 @@ class Catalogue:
             categories=[tuple(row["categories"] or ()) for row in ordered],
             brands=[row["brand"] for row in ordered],
             prices=np.array([row["price"] for row in ordered], dtype=np.float32),
-            vectors=vectors,
+            vectors=np.asarray(vectors),  # still mapped, without the cost of the subclass
             encoder=card["encoder"],
         )
 

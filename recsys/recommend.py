@@ -4,6 +4,7 @@ Candidates are pooled, ranked, and the head of the list is reordered by the lang
 fails lowers the answers it concerns by one rung of the ladder, and the list says so.
 """
 
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -16,11 +17,14 @@ from recsys.candidates.pool import Pool, build_pool
 from recsys.candidates.popular import Popular
 from recsys.ladder import Rung, Why
 from recsys.lists import Draft, Lists
+from recsys.parallel import ordered
 from recsys.ranker.features import Shelf, build_features, feature_names
 from recsys.ranker.model import Ranker
 from recsys.rerank import GRID, BlendFit, Reranker, ndcg_of_one
 from recsys.settings import Settings
 from recsys.shoppers import Shoppers
+
+_ONE_AT_A_TIME = threading.Lock()
 
 
 @dataclass(frozen=True)
@@ -85,8 +89,13 @@ class Recommender:
         explain: bool = False,
     ) -> Iterator[Lists]:
         """Make the same lists a chunk of shoppers at a time, in bounded memory."""
-        for chunk in shoppers.chunks(self.options.chunk):
-            yield self._answer(chunk, k, highest, explain)
+        if len(shoppers) <= self.options.chunk:
+            yield self._answer(shoppers, k, highest, explain)
+            return
+        yield from ordered(
+            lambda chunk: self._answer(chunk, k, highest, explain),
+            shoppers.chunks(self.options.chunk),
+        )
 
     def fit_blend(
         self, shoppers: Shoppers, targets: Ints, k: int = 10, grid: Sequence[float] = GRID
@@ -185,7 +194,8 @@ class Recommender:
         """Ask the reranker for the heads (U, K), and see of which shoppers it is sure (U,)."""
         assert self.reranker is not None
         head = draft.items[:, : self.options.rerank]
-        told = np.asarray(self.reranker.score(draft.shoppers.vectors, head), np.float32)
+        with _ONE_AT_A_TIME:  # a model holds the adapters of one batch
+            told = np.asarray(self.reranker.score(draft.shoppers.vectors, head), np.float32)
         if told.shape != head.shape:
             raise ValueError(f"scores of shape {told.shape} for items of shape {head.shape}")
         adapted: Bools = np.any(draft.shoppers.vectors, axis=1)  # else nothing to adapt to

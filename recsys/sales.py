@@ -37,29 +37,35 @@ class Sales:
         sums = np.concatenate(([0], np.cumsum(purchases[known][order]))).astype(np.int64)
         return cls(keys[order], days[known][order].astype(np.int64), sums)
 
-    def within(self, items: Ints, moments: Longs, days: int | None = None) -> Floats:
-        """Purchases of items (U, P) in the `days` before each shopper's moment (U,), or ever.
+    def before(self, items: Ints, moments: Longs) -> "Past":
+        """What sold of items (U, P) on the whole days before each shopper's moment (U,)."""
+        return Past(self, items.astype(np.int64) * _DAYS, moments[:, None] // DAY)
 
-        Only whole days before the day of the moment count.
-        """
-        today = moments[:, None] // DAY
-        first = np.zeros_like(today) if days is None else np.maximum(today - days, 0)
-        return (self._until(items, today) - self._until(items, first)).astype(np.float32)
 
-    def since(self, items: Ints, moments: Longs) -> tuple[Floats, Floats]:
-        """Days since each item sold first, and last, before the moment: both (U, P), nan: never."""
-        today = moments[:, None] // DAY
-        start, stop = self._place(items, np.zeros_like(today)), self._place(items, today)
-        sold = stop > start
-        last = max(len(self.days) - 1, 0)
+class Past:
+    """Sales of items up to a day, counted back from it: all results are (U, P)."""
+
+    def __init__(self, sales: Sales, starts: Longs, today: Longs) -> None:
+        self._sales, self._starts, self._today = sales, starts, today
+        self._begin = np.searchsorted(sales.keys, starts)
+        self._end = self._place(today)
+
+    def within(self, days: int | None = None) -> Floats:
+        """Purchases in the last `days` days, or ever."""
+        first = self._begin if days is None else self._place(np.maximum(self._today - days, 0))
+        return (self._sales.sums[self._end] - self._sales.sums[first]).astype(np.float32)
+
+    def first_and_last(self) -> tuple[Floats, Floats]:
+        """Days since each item sold first, and last; nan: never."""
+        days, sold = self._sales.days, self._end > self._begin
+        if not len(days):
+            never = np.full(sold.shape, np.nan, np.float32)
+            return never, never
         ages = [
-            np.where(sold, today - self.days[np.clip(at, 0, last)], np.nan).astype(np.float32)
-            for at in (start, stop - 1)
-        ] if len(self.days) else [np.full(items.shape, np.nan, np.float32)] * 2  # fmt: skip
-        return ages[0], ages[1]
+            np.where(sold, self._today - days[np.clip(at, 0, len(days) - 1)], np.nan)
+            for at in (self._begin, self._end - 1)
+        ]
+        return ages[0].astype(np.float32), ages[1].astype(np.float32)
 
-    def _place(self, items: Ints, day: Longs) -> Longs:
-        return np.searchsorted(self.keys, items.astype(np.int64) * _DAYS + day)
-
-    def _until(self, items: Ints, day: Longs) -> Longs:
-        return self.sums[self._place(items, day)]
+    def _place(self, day: Longs) -> Longs:
+        return np.searchsorted(self._sales.keys, self._starts + day)

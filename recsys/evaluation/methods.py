@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 
 import numpy as np
@@ -52,11 +52,9 @@ def make_lists(
         except Exception as error:
             made.failed[kind.name] = str(error) or type(error).__name__
         observer.progress(STAGE, done + 1, total)
-    # what was bought once is not asked for again by any method
-    masked = replace(recommender, options=replace(recommender.options, mask_history=True))
     for done, name in enumerate(OURS, start=len(kinds)):
         observer.event(STAGE, "method", name)
-        _ours(case, masked, name, made)
+        _ours(case, recommender, name, made)
         observer.progress(STAGE, done + 1, total)
     return made
 

@@ -46,7 +46,9 @@ def evaluate_ranking(
     kinds, cuts = baselines_of(baselines), cuts_of(settings.cuts, protocol, mode)
     with _home(keep) as home:
         # a results database of the shop's is not ours to write to: the home brings its own
-        own = {"home": home, "cuts": cuts, "results": ResultsSettings()}
+        own: dict[str, object] = {"home": home, "cuts": cuts, "results": ResultsSettings()}
+        # what is measured is the next item that is new to the shopper: teach it that way too
+        own["candidates"] = settings.candidates.model_copy(update={"mask_history": True})
         settings = settings.model_copy(update=own)
         ran = run(settings, raw=raw, until="ranker", observer=observer)
         case = Case.of(ran.artifacts)

@@ -27,6 +27,7 @@ _ITEM = (
     "item_log_sold",
     *(f"item_log_sold_{days}d" for days in WINDOWS),
     "item_trend",
+    "item_season",
     "item_age_days",
     "item_idle_days",
     *(f"item_{name}" for name in _ITEM_KNOWN),
@@ -60,7 +61,6 @@ _CROSS = (
     "days_since_brand",
     "price_fit",
     "price_ratio",
-    "season",
 )
 
 
@@ -135,13 +135,16 @@ def _similarities(shoppers: Shoppers, items: Ints, catalogue: Catalogue) -> list
 
 def _of_items(items: Ints, moments: Longs, shelf: Shelf) -> list[Floats]:
     """What sold before the shopper's moment, and what the statistics hold altogether."""
-    sold = {days: shelf.sales.within(items, moments, days) for days in (*WINDOWS, None)}
+    past = shelf.sales.before(items, moments)
+    sold = {days: past.within(days) for days in (None, *WINDOWS)}
     known = np.log1p(shelf.stats.purchases).astype(np.float32)[items]
-    counts = [np.log1p(sold[days]) for days in (None, *WINDOWS)]
+    counts = [np.log1p(sold[days]) for days in sold]
     trend = (sold[30] + 1) / (sold[90] / 3 + 1)
+    # the share of a year's purchases that fell into the two months ahead, a year ago
+    season = (sold[365] - past.within(305) + 1) / (sold[365] + 6)
     rest = [getattr(shelf.stats, name)[items] for name in _ITEM_KNOWN]
     price = np.log(np.maximum(shelf.catalogue.prices[items], np.float32(0.01)))
-    return [known, *counts, trend, *shelf.sales.since(items, moments), *rest, price]
+    return [known, *counts, trend, season, *past.first_and_last(), *rest, price]
 
 
 def _of_shoppers(shoppers: Shoppers) -> list[Floats]:
@@ -182,7 +185,6 @@ def _crosses(shoppers: Shoppers, items: Ints, shelf: Shelf) -> list[Floats]:
         of_brand,
         np.abs(shelf.stats.price_level[items] - shoppers.stats["price_level"][:, None]),
         np.log(np.maximum(ratio, np.float32(1e-3))),
-        _season(items, shoppers.moments, shelf.sales),
     ]
 
 
@@ -202,13 +204,6 @@ def _shares(shoppers: Shoppers, items: Ints, catalogue: Catalogue) -> list[Float
             share = values_at(held, codes[items]) / total
             planes.append(np.where(codes[items] == PAD, np.nan, share).astype(np.float32))
     return planes
-
-
-def _season(items: Ints, moments: Longs, sales: Sales) -> Floats:
-    """Share of last year's purchases that fell into the 60 days after this day, a year ago."""
-    year = sales.within(items, moments, 365)
-    until = sales.within(items, moments, 305)
-    return ((year - until + 1) / (year + 6)).astype(np.float32)
 
 
 def _codes(codes: Ints, items: Ints, history: Ints) -> tuple[Ints, Ints]:

@@ -13,6 +13,7 @@ from recsys.arrays import Floats, Longs
 from recsys.candidates.base import CandidateSource
 from recsys.candidates.pool import build_pool
 from recsys.errors import ArtifactError, StageError, extra
+from recsys.parallel import ordered
 from recsys.ranker.features import Features, Shelf, build_features, feature_names
 from recsys.ranker.labels import Labels
 from recsys.settings import RankerSettings
@@ -24,7 +25,6 @@ with extra("recsys"):
 
 MODEL, CARD = "model.txt", "features.json"
 CHUNK = 128
-FEW = 4096  # rows that one thread predicts faster than two
 ENOUGH = 30  # with fewer shoppers the deciding ones are noise, and all rounds are run
 PATIENCE = 40
 
@@ -51,19 +51,23 @@ def training_set(
     progress: Callable[[int, int], None] | None = None,
 ) -> TrainingSet:
     """Pools and features exactly as in serving; a pool that holds no label teaches nothing."""
-    parts: list[tuple[Floats, Floats, Longs]] = []
     buyers = np.flatnonzero((labels.lengths > 0) & (shoppers.lengths > 0))
-    for start in range(0, len(buyers), CHUNK):
-        rows = buyers[start : start + CHUNK]
+
+    def lesson(rows: Longs) -> tuple[Floats, Floats, Longs]:
         chunk, relevant = shoppers.take(rows), labels.take(rows)
         pool = build_pool(chunk, sources, size, mask_history=mask_history)
         marks = relevant.mark(pool.items)
         taught = np.flatnonzero(marks.any(axis=1))
         some, marks = pool.take(taught), marks[taught]
         features = build_features(chunk.take(taught), some, shelf)
-        parts.append((features.values, marks[some.real], some.real.sum(axis=1)))
+        return features.values, marks[some.real], some.real.sum(axis=1)
+
+    portions = (buyers[start : start + CHUNK] for start in range(0, len(buyers), CHUNK))
+    parts = []
+    for part in ordered(lesson, portions):
+        parts.append(part)
         if progress:
-            progress(start + len(rows), len(buyers))
+            progress(min(len(parts) * CHUNK, len(buyers)), len(buyers))
     names = feature_names([source.name for source in sources])
     if not parts:
         raise StageError("nobody bought again", where="ranker", fix="load more purchases")
@@ -84,8 +88,8 @@ class Ranker:
         self.check(features.names)
         if not len(features.values):
             return features.spread(np.empty(0, np.float32))
-        threads = 1 if len(features.values) < FEW else 2
-        scores = self.booster.predict(features.values, num_threads=threads)
+        # one thread: portions of shoppers are what is worked on side by side
+        scores = self.booster.predict(features.values, num_threads=1)
         return features.spread(np.asarray(scores, np.float32))
 
     def check(self, names: Sequence[str]) -> None:
