@@ -12,11 +12,16 @@ import pyarrow.parquet as pq
 from recsys.candidates import (
     CandidateSource,
     ItemIndex,
+    ItemMatrix,
+    LinkVectors,
     Parts,
-    Transitions,
     build_sources,
 )
+from recsys.candidates.matrices import wording
+from recsys.candidates.similar import nearest_items
 from recsys.catalogue import Catalogue, ItemStats
+from recsys.ranker import Shelf
+from recsys.sales import DAY, Sales
 from recsys.shoppers import STATS, Shoppers
 
 AS_OF = datetime(2024, 6, 1, tzinfo=UTC)
@@ -78,6 +83,7 @@ def make_shoppers(catalogue: Catalogue, histories: list[list[str]]) -> Shoppers:
 class Shop:
     catalogue: Catalogue
     stats: ItemStats
+    shelf: Shelf
     parts: Parts
     sources: list[CandidateSource]
     shoppers: Shoppers
@@ -103,12 +109,24 @@ def make_shop(folder: Path, users: int = 80) -> Shop:
     elders, then = stroll(200, seed=3)
     histories, wanted = stroll(users, seed=4)
     write_transitions(folder / "transitions", elders, then)
-    stats = make_stats(catalogue, elders)
-    transitions = Transitions.build(folder / "transitions", catalogue)
-    parts = Parts(catalogue, stats, ItemIndex.build(catalogue), transitions)
+    stats, sales = make_stats(catalogue, elders), make_sales(catalogue, elders)
+    links = ItemMatrix.from_table(folder / "transitions", catalogue)
+    support = ItemMatrix.from_table(folder / "transitions", catalogue, "support")
+    index, words = ItemIndex.build(catalogue), wording(catalogue)
+    matrices = {
+        "transitions": links,
+        "two_steps": links.twice(),
+        "co_purchases": support,
+        "together": support,
+        "similar": nearest_items(index),
+        "wording": words,
+        "wording_sold": words.scaled(np.log1p(stats.purchases)),
+    }
+    parts = Parts(catalogue, stats, sales, index, LinkVectors.learn(support, catalogue), matrices)
     shoppers = make_shoppers(catalogue, histories)
     targets = catalogue.positions(wanted)
-    return Shop(catalogue, stats, parts, build_sources(parts), shoppers, targets)
+    shelf = Shelf(catalogue, stats, sales)
+    return Shop(catalogue, stats, shelf, parts, build_sources(parts), shoppers, targets)
 
 
 def write_transitions(out: Path, histories: list[list[str]], wanted: list[str]) -> None:
@@ -120,7 +138,8 @@ def write_transitions(out: Path, histories: list[list[str]], wanted: list[str]) 
     for (a, _), n in pairs.items():
         totals[a] = totals.get(a, 0) + n
     rows = [
-        {"item_id": a, "neighbour_id": b, "weight": n / totals[a]} for (a, b), n in pairs.items()
+        {"item_id": a, "neighbour_id": b, "weight": n / totals[a], "support": float(n)}
+        for (a, b), n in pairs.items()
     ]
     out.mkdir(parents=True, exist_ok=True)
     pq.write_table(pa.Table.from_pylist(rows), out / "part-0.parquet")
@@ -131,6 +150,13 @@ def make_stats(catalogue: Catalogue, histories: list[list[str]]) -> ItemStats:
     sold = np.bincount(at, minlength=len(catalogue)).astype(np.float32)
     flat = np.full(len(catalogue), 0.5, np.float32)
     return ItemStats(sold, sold, sold, sold, flat * 8, flat * 100, flat)
+
+
+def make_sales(catalogue: Catalogue, histories: list[list[str]]) -> Sales:
+    """Everything sold a hundred days ago."""
+    at = catalogue.positions(name for history in histories for name in history)
+    day = int(AS_OF.timestamp()) // DAY - 100
+    return Sales.of(at, np.full(len(at), day), np.ones(len(at), np.int64))
 
 
 def write_items(catalogue: Catalogue, items: Path, embeddings: Path) -> None:
