@@ -90,6 +90,9 @@ class RankerSettings(Part):
     leaves: int = Field(31, ge=2, description="leaves per tree")
     learning_rate: float = Field(0.08, gt=0, description="shrinkage")
     feature_share: float = Field(0.6, gt=0, le=1, description="features each tree may look at")
+    trials: int = Field(
+        1, ge=1, description="settings tried: these, then random ones around; validation decides"
+    )
     least_rows: int = Field(100, ge=1, description="candidates a leaf holds at least")
 
 

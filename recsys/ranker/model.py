@@ -142,19 +142,45 @@ def train(
             where="ranker",
             fix="load more purchases, or enlarge candidates.pool",
         )
+    if deciding is None or len(deciding.groups) < ENOUGH:
+        booster = lgb.train(_parameters(settings, seed), _dataset(data), settings.rounds)
+        return Ranker(booster, data.names, _summary(data, booster, []))
     fit = _dataset(data)
-    enough = deciding is not None and len(deciding.groups) >= ENOUGH
-    watch = [_dataset(deciding, fit)] if deciding is not None and enough else []
+    watch = _dataset(deciding, fit)
+    # the settings as they are come first: another trial must be better to replace them
+    tried = [_trial(trial, seed, fit, watch) for trial in trials(settings, seed)]
+    booster, curve = max(tried, key=lambda one: max(one[1]))
+    return Ranker(booster, data.names, _summary(data, booster, curve))
+
+
+def trials(settings: RankerSettings, seed: int) -> list[RankerSettings]:
+    """The settings themselves, and random ones around them."""
+    rng = np.random.default_rng(seed)
+    others = [
+        settings.model_copy(
+            update={
+                "leaves": max(2, round(settings.leaves * 2.0 ** rng.uniform(-1, 1))),
+                "learning_rate": settings.learning_rate * 2.0 ** rng.uniform(-1, 0.5),
+                "feature_share": float(rng.uniform(0.3, 1)),
+                "least_rows": max(1, round(settings.least_rows * 3.0 ** rng.uniform(-1, 1))),
+            }
+        )
+        for _ in range(settings.trials - 1)
+    ]
+    return [settings, *others]
+
+
+def _trial(settings: RankerSettings, seed: int, fit: Any, watch: Any) -> tuple[Any, list[float]]:
     metrics: dict[str, dict[str, list[float]]] = {}
     booster = lgb.train(
         _parameters(settings, seed),
         fit,
-        num_boost_round=settings.rounds,
-        valid_sets=watch,
-        valid_names=["deciding"][: len(watch)],
-        callbacks=_callbacks(metrics) if watch else None,
+        settings.rounds,
+        valid_sets=[watch],
+        valid_names=["deciding"],
+        callbacks=[lgb.early_stopping(PATIENCE, verbose=False), lgb.record_evaluation(metrics)],
     )
-    return Ranker(booster, data.names, _summary(data, booster, metrics))
+    return booster, metrics["deciding"]["ndcg@10"]
 
 
 def _dataset(data: TrainingSet, reference: Any = None) -> Any:
@@ -164,6 +190,7 @@ def _dataset(data: TrainingSet, reference: Any = None) -> Any:
         group=data.groups,
         feature_name=list(data.names),
         reference=reference,
+        params={"feature_pre_filter": False},  # trials differ in the rows a leaf holds
     )
 
 
@@ -185,12 +212,7 @@ def _parameters(settings: RankerSettings, seed: int) -> dict[str, Any]:
     }
 
 
-def _callbacks(metrics: dict[str, dict[str, list[float]]]) -> list[Any]:
-    return [lgb.early_stopping(PATIENCE, verbose=False), lgb.record_evaluation(metrics)]
-
-
-def _summary(data: TrainingSet, booster: Any, metrics: Any) -> dict[str, float]:
-    curve = metrics.get("deciding", {}).get("ndcg@10", [])
+def _summary(data: TrainingSet, booster: Any, curve: list[float]) -> dict[str, float]:
     summary = {
         "shoppers": float(len(data.groups)),
         "pool_recall": len(data.groups) / max(data.asked, 1),
