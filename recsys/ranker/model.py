@@ -5,7 +5,7 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -27,6 +27,7 @@ MODEL, CARD = "model.txt", "features.json"
 CHUNK = 128
 ENOUGH = 30  # with fewer shoppers the deciding ones are noise, and all rounds are run
 PATIENCE = 40
+MORE_TAUGHT = 1.1  # rounds, when the deciding shoppers teach as well
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,6 +39,14 @@ class TrainingSet:
     labels: Floats  # (N,)
     groups: Longs  # (G,) candidates per shopper
     asked: int  # shoppers with a purchase to predict; G of them had one in the pool
+
+    def joined(self, other: "TrainingSet") -> "TrainingSet":
+        """Put two together."""
+        arrays = {
+            name: np.concatenate((getattr(self, name), getattr(other, name)))
+            for name in ("values", "labels", "groups")
+        }
+        return TrainingSet(self.names, **arrays, asked=self.asked + other.asked)
 
 
 def training_set(
@@ -132,8 +141,9 @@ class Ranker:
 def train(
     data: TrainingSet, settings: RankerSettings, seed: int, deciding: TrainingSet | None = None
 ) -> Ranker:
-    """Fit LambdaRank on earlier purchases, stopping when later ones (`deciding`) gain no more.
+    """Fit LambdaRank on earlier purchases; later ones (`deciding`) choose settings and rounds.
 
+    What has decided then teaches too: the later the purchase, the more it is like the next one.
     The same input gives the same model.
     """
     if not len(data.groups):
@@ -149,8 +159,12 @@ def train(
     watch = _dataset(deciding, fit)
     # the settings as they are come first: another trial must be better to replace them
     tried = [_trial(trial, seed, fit, watch) for trial in trials(settings, seed)]
-    booster, curve = max(tried, key=lambda one: max(one[1]))
-    return Ranker(booster, data.names, _summary(data, booster, curve))
+    best = max(tried, key=lambda one: max(one.curve))
+    both = data.joined(deciding)
+    booster = lgb.train(
+        _parameters(best.settings, seed), _dataset(both), round(best.rounds * MORE_TAUGHT)
+    )
+    return Ranker(booster, data.names, _summary(both, booster, best.curve))
 
 
 def trials(settings: RankerSettings, seed: int) -> list[RankerSettings]:
@@ -170,7 +184,15 @@ def trials(settings: RankerSettings, seed: int) -> list[RankerSettings]:
     return [settings, *others]
 
 
-def _trial(settings: RankerSettings, seed: int, fit: Any, watch: Any) -> tuple[Any, list[float]]:
+class Trial(NamedTuple):
+    """How settings did on the deciding shoppers, round by round."""
+
+    settings: RankerSettings
+    rounds: int  # after which they did best
+    curve: list[float]
+
+
+def _trial(settings: RankerSettings, seed: int, fit: Any, watch: Any) -> Trial:
     metrics: dict[str, dict[str, list[float]]] = {}
     booster = lgb.train(
         _parameters(settings, seed),
@@ -180,7 +202,7 @@ def _trial(settings: RankerSettings, seed: int, fit: Any, watch: Any) -> tuple[A
         valid_names=["deciding"],
         callbacks=[lgb.early_stopping(PATIENCE, verbose=False), lgb.record_evaluation(metrics)],
     )
-    return booster, metrics["deciding"]["ndcg@10"]
+    return Trial(settings, booster.best_iteration, metrics["deciding"]["ndcg@10"])
 
 
 def _dataset(data: TrainingSet, reference: Any = None) -> Any:

@@ -43,6 +43,7 @@ with extra("llm"):
     from personalizer.train import train as train_hypernet
 
 BLEND = "blend.json"
+_WEIGHING = 0.2  # share of the shoppers at `validate` that weigh the language model
 
 
 def index(context: Context, draft: Draft) -> None:
@@ -149,7 +150,7 @@ def reranker_of(inputs: Inputs, catalogue: Catalogue, settings: Settings) -> Rer
 
 
 def ranker(context: Context, draft: Draft) -> None:
-    """Train the ranker on what was bought after `train`; what came after `validate` stops it."""
+    """Train the ranker on what was bought after `train`; what came after `validate` decides."""
     inputs, settings = context.inputs, context.settings
     catalogue = catalogue_of(inputs)
     taught = _lessons(context, "train", catalogue, part=0)
@@ -188,7 +189,7 @@ def _deciding(context: Context, catalogue: Catalogue) -> TrainingSet | None:
 
 
 def blend(context: Context, draft: Draft) -> None:
-    """Choose the weight of the language model, on shoppers that did not stop the training."""
+    """Choose the weight of the language model, on shoppers that the ranker has not seen."""
     inputs, settings = context.inputs, context.settings
     catalogue = catalogue_of(inputs)
     shoppers = shoppers_at(inputs, "validate", catalogue)
@@ -204,6 +205,10 @@ def blend(context: Context, draft: Draft) -> None:
 
 
 def _parts(users: int) -> tuple[Longs, Longs]:
-    """Rows that stop the training and rows that weigh the model; shoppers stand in hash order."""
+    """Rows that decide on the ranker and rows that weigh the model; shoppers stand in hash order.
+
+    Apart, because the ranker learns from the shoppers that decided on it.
+    """
     rows = np.arange(users, dtype=np.int64)
-    return rows[: users // 2], rows[users // 2 :]
+    cut = round(users * (1 - _WEIGHING))
+    return rows[:cut], rows[cut:]
