@@ -68,10 +68,9 @@ def shop(tmp_path_factory):
 def recommender(shop):
     users = np.arange(len(shop.shoppers))
     labels = Labels.of(users, shop.targets, np.zeros_like(users), len(users))
-    parts = {"catalogue": shop.catalogue, "stats": shop.stats, "size": OPTIONS.pool}
-    data = training_set(shop.shoppers, labels, shop.sources, **parts)
+    data = training_set(shop.shoppers, labels, shop.sources, shop.shelf, size=OPTIONS.pool)
     ranker = train(data, RankerSettings(rounds=30), seed=1)
-    return Recommender(shop.catalogue, shop.stats, shop.sources, ranker, options=OPTIONS)
+    return Recommender(shop.shelf, shop.sources, ranker, options=OPTIONS)
 
 
 def same(a, b):
@@ -161,7 +160,7 @@ def test_each_part_lost_costs_one_rung(shop, recommender):
             raise ArtifactError("torn")
 
     class BrokenSource(type(shop.sources[0])):
-        def candidates(self, shoppers, k):
+        def ask(self, shoppers):
             raise OSError("index is gone")
 
     cases = [
@@ -253,7 +252,7 @@ def test_ndcg_of_one_target():
 
 
 def test_sizes_come_from_the_settings():
-    assert Options.of(Settings()) == Options(pool=100, rerank=20)
+    assert Options.of(Settings()) == Options(pool=200, rerank=20)
 
 
 @settings(max_examples=50, deadline=None)
