@@ -267,8 +267,8 @@ def test_a_ranker_comes_back_and_refuses_other_features(shop, ranker, tmp_path):
     again = Ranker.load(tmp_path)
     _, features = features_of(shop, shop.shoppers)
     assert np.array_equal(again.predict(features), ranker.predict(features))
-    with pytest.raises(ArtifactError, match="score_other"):
-        again.check(feature_names(["other"]))
+    with pytest.raises(ArtifactError, match="score_another"):
+        again.check(feature_names(["another", *(source.name for source in shop.sources)]))
     with pytest.raises(ArtifactError, match="other features"):
         again.predict(replace(features, names=features.names[::-1]))
     card = (tmp_path / "features.json").read_text()
