@@ -12,9 +12,23 @@ with extra("recsys"):
 
 
 def matrix(rows: Any, columns: Any, values: Any, shape: tuple[int, int]) -> Any:
-    """Sparse rows from loose triples; a place that is named twice adds up."""
-    made = sparse.csr_array((np.asarray(values, np.float32), (rows, columns)), shape=shape)
-    made.sort_indices()
+    """Sparse rows from loose triples; a place that is named twice adds up.
+
+    It adds up in the order given, which scipy's own way doesn't keep: a row must come out the same,
+    to the last bit, alone and among others.
+    """
+    keys = np.asarray(rows, np.int64) * shape[1] + np.asarray(columns, np.int64)
+    order = np.argsort(keys, kind="stable")
+    keys = keys[order]
+    first = np.flatnonzero(np.diff(keys, prepend=-1))
+    sums = np.asarray(values, np.float32)[order]
+    if len(first):
+        sums = np.add.reduceat(sums, first)
+    rows, columns = np.divmod(keys[first], shape[1]) if shape[1] else (keys[first], keys[first])
+    indptr = np.concatenate(([0], np.cumsum(np.bincount(rows, minlength=shape[0]))))
+    index = sparse.get_index_dtype(maxval=max(len(sums), *shape))
+    made = sparse.csr_array((sums, columns.astype(index), indptr.astype(index)), shape=shape)
+    made.has_canonical_format = True
     return made
 
 
@@ -52,9 +66,11 @@ def values_at(found: Any, items: Ints) -> Floats:
 
 def without(found: Any, indptr: Longs, items: Ints) -> Any:
     """The same rows without some columns of each, given as ragged rows."""
+    width = found.shape[1]
     rows = np.repeat(np.arange(found.shape[0]), np.diff(indptr))
-    keys = np.repeat(np.arange(found.shape[0]), np.diff(found.indptr)) * found.shape[1]
-    gone = np.isin(keys + found.indices, rows * found.shape[1] + items)
+    keys = np.repeat(np.arange(found.shape[0]), np.diff(found.indptr)) * width
+    there = items < width  # what lies beyond would be taken for a place in the next row
+    gone = np.isin(keys + found.indices, rows[there] * width + items[there])
     left = found.copy()
     left.data = np.where(gone, np.float32(0), left.data)
     return left

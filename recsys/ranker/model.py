@@ -131,7 +131,7 @@ class Ranker:
             if hashlib.sha256(text).hexdigest() != card["sha256"]:
                 raise ArtifactError("is not the model of its card", where=str(folder / MODEL))
             booster = lgb.Booster(model_str=text.decode())
-        except (OSError, lgb.basic.LightGBMError) as error:
+        except (OSError, KeyError, lgb.basic.LightGBMError) as error:
             raise ArtifactError(f"not a ranker: {error}", where=str(folder / MODEL)) from error
         ranker = cls(booster, tuple(card["features"]), card["metrics"])
         ranker.check(booster.feature_name())

@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import numpy as np
 import pyarrow as pa
@@ -27,7 +28,8 @@ def test_items_stand_in_the_order_of_their_embeddings(written):
     assert loaded.brands == made.brands
     assert np.isnan(loaded.prices[0])
     assert loaded.prices[1] == made.prices[1]
-    assert isinstance(loaded.vectors, np.memmap)
+    assert isinstance(loaded.vectors.base, np.memmap)
+    assert np.array_equal(loaded.vectors, made.vectors)
     assert loaded.index[made.item_ids[5]] == 5
     assert loaded.fingerprint == made.fingerprint
 
@@ -38,6 +40,17 @@ def test_codes_name_categories_and_brands():
     assert names == ["Home > Coffee > Coffee goods", "Home > Garden > Garden goods"]
     assert all((codes == 0) == [i.startswith("Coffee") for i in catalogue.item_ids])
     assert set(catalogue.brand_codes) == {-1, 0, 1}
+    coffee = [i.startswith("Coffee") for i in catalogue.item_ids]
+    assert (catalogue.parent_codes == 0).tolist() == coffee, "the category above the narrowest"
+    assert set(catalogue.parent_codes) == {0, 1}
+
+
+def test_an_item_of_one_category_or_none_has_no_category_above():
+    catalogue = make_catalogue()
+    paths = [("Home",), (), ("Home", "Coffee"), *catalogue.categories[3:]]
+    codes = replace(catalogue, categories=paths).parent_codes
+    assert codes[:2].tolist() == [-1, -1]
+    assert codes[2] >= 0
 
 
 def test_an_item_without_an_embedding_is_refused(written):

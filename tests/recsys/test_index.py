@@ -3,9 +3,13 @@
 import json
 import threading
 from dataclasses import replace
+from itertools import product
+from types import SimpleNamespace
 
 import faiss
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
@@ -14,11 +18,12 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from features.errors import VersionMismatchError
 from recsys.artifacts.manifest import Manifest
 from recsys.artifacts.store import Draft
-from recsys.candidates import ItemIndex, LiveIndex, Serving
+from recsys.candidates import ItemIndex, ItemMatrix, LinkVectors
 from recsys.candidates import index_search as search_module
 from recsys.candidates.index_device import has_gpu
 from recsys.candidates.index_kinds import kind_for
-from recsys.candidates.live_index import tie_keys
+from recsys.candidates.live_index import LiveIndex, tie_keys
+from recsys.candidates.serving import Serving
 from recsys.catalogue import Catalogue
 from recsys.errors import ArtifactError, RecallError, SettingsError, TailorError
 from recsys.pipeline.stage import Context
@@ -506,14 +511,36 @@ def test_other_settings_of_the_index_make_another_index():
 
 
 def test_the_stage_builds_by_the_settings_and_tells_the_recall(catalogue, tmp_path, monkeypatch):
+    """Beside the index it lays out, for each moment, how items lead to items."""
+    pairs = {"item_id": ["i1", "i2"], "neighbour_id": ["i2", "i3"], "weight": [0.5, 0.5]}
+    for moment, name in product(("train", "eval"), ("transitions", "co_purchases", "together")):
+        folder = tmp_path / "features" / moment / name
+        folder.mkdir(parents=True)
+        weight = [0.5, 0.25 if moment == "train" else 0.75]
+        support = [[1.0, 2.0]] if name == "transitions" else []
+        table = pa.table([*pairs.values(), *support], [*pairs, "support"][: 3 + len(support)])
+        pq.write_table(table.set_column(2, "weight", [weight]), folder / "part-0.parquet")
+    told = SimpleNamespace(names=("train", "eval"))
     monkeypatch.setattr(models, "catalogue_of", lambda inputs: catalogue)
-    monkeypatch.setattr(models, "NAMES", ())
-    draft = Draft(tmp_path, Manifest("index", "v1", "", "", {}, {}))
-    tree = Settings(index=IndexSettings(kind="ivf"))
-    models.index(Context(tree, store=None, observer=None), draft)
+    monkeypatch.setattr(models.RunMoments, "read", lambda folder: told)
+    draft = Draft(tmp_path / "index", Manifest("index", "v1", "", "", {}, {}))
+    tree, seen = Settings(index=IndexSettings(kind="ivf")), []
+    inputs = {"features": SimpleNamespace(path=tmp_path / "features")}
+    observer = SimpleNamespace(progress=lambda *step: seen.append(step))
+    models.index(Context(tree, store=None, observer=observer, inputs=inputs), draft)
     told = draft.manifest.metrics
     assert (told["items"], told["kind"]) == (ITEMS, "ivf")
-    assert told["recall"] == ItemIndex.load(tmp_path / models.FAISS, catalogue).recall >= 0.98
+    assert told["recall"] == ItemIndex.load(draft.path / models.FAISS, catalogue).recall >= 0.98
+    assert seen == [("index", 1, 2), ("index", 2, 2)]
+    for moment, weight in (("train", 0.25), ("eval", 0.75)):
+        folder = draft.path / moment
+        assert ItemMatrix.load(folder / "transitions", catalogue).weight(2, 3) == weight
+        assert ItemMatrix.load(folder / "two_steps", catalogue).weight(1, 3) == weight / 2
+        assert (
+            LinkVectors.load(folder / models.LINKS, catalogue).queries[[1, 2, 3]].any(axis=1).all()
+        )
+    assert ItemMatrix.load(draft.path / "wording", catalogue).rows.nnz == 0
+    assert ItemMatrix.load(draft.path / "similar", catalogue).rows.nnz > ITEMS
 
 
 def test_threads_are_for_many_queries_only(indexes, queries, monkeypatch):

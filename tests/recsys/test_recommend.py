@@ -68,10 +68,9 @@ def shop(tmp_path_factory):
 def recommender(shop):
     users = np.arange(len(shop.shoppers))
     labels = Labels.of(users, shop.targets, np.zeros_like(users), len(users))
-    parts = {"catalogue": shop.catalogue, "stats": shop.stats, "size": OPTIONS.pool}
-    data = training_set(shop.shoppers, labels, shop.sources, **parts)
-    ranker = train(data, RankerSettings(rounds=30), seed=1)
-    return Recommender(shop.catalogue, shop.stats, shop.sources, ranker, options=OPTIONS)
+    data = training_set(shop.shoppers, labels, shop.sources, shop.shelf, size=OPTIONS.pool)
+    ranker = train(data, RankerSettings(rounds=30, least_rows=10), seed=1)
+    return Recommender(shop.shelf, shop.sources, ranker, options=OPTIONS)
 
 
 def same(a, b):
@@ -102,13 +101,19 @@ def test_the_refill_stands_on_top_after_the_device(shop, recommender):
 
 
 @pytest.mark.parametrize("reranker", [None, Prefers([3, 4, 5, 6])])
-def test_alone_or_in_company_the_list_is_the_same(shop, recommender, reranker):
-    recommender = replace(recommender, reranker=reranker)
-    shoppers = shop.shoppers.take(np.arange(20))
+@pytest.mark.parametrize("masked", [False, True])
+def test_alone_or_in_company_the_list_is_the_same(shop, recommender, reranker, masked):
+    """To the last bit of the scores, for long histories as for short ones."""
+    sizes = replace(OPTIONS, mask_history=masked)
+    recommender = replace(recommender, reranker=reranker, options=sizes)
+    histories, _ = stroll(20, seed=9)
+    histories[3] = [*["Garden-4"] * 30, *histories[3]]
+    histories[7] = histories[7][:1]
+    shoppers = make_shoppers(shop.catalogue, histories)
     together = recommender.recommend(shoppers, 6)
     for row in range(20):
         assert same(together.take([row]), recommender.recommend(shoppers.take([row]), 6))
-    wide = replace(recommender, options=replace(OPTIONS, chunk=7))
+    wide = replace(recommender, options=replace(sizes, chunk=7))
     assert same(together, wide.recommend(shoppers, 6))
 
 
@@ -161,14 +166,14 @@ def test_each_part_lost_costs_one_rung(shop, recommender):
             raise ArtifactError("torn")
 
     class BrokenSource(type(shop.sources[0])):
-        def candidates(self, shoppers, k):
+        def ask(self, shoppers):
             raise OSError("index is gone")
 
     cases = [
         (replace(recommender, ranker=None), Rung.RETRIEVAL, Why.NO_RANKER),
         (replace(recommender, ranker=BrokenRanker()), Rung.RETRIEVAL, Why.RANKER_FAILED),
         (
-            replace(recommender, ranker=None, sources=[BrokenSource()]),
+            replace(recommender, ranker=None, sources=[BrokenSource(shop.catalogue)]),
             Rung.POPULAR,
             Why.RETRIEVAL_FAILED,
         ),
@@ -253,7 +258,7 @@ def test_ndcg_of_one_target():
 
 
 def test_sizes_come_from_the_settings():
-    assert Options.of(Settings()) == Options(pool=100, rerank=20)
+    assert Options.of(Settings()) == Options(pool=200, rerank=20)
 
 
 @settings(max_examples=50, deadline=None)

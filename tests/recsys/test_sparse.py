@@ -1,0 +1,97 @@
+"""Sparse rows: the best of each, single values, and the same sums alone and in company."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from recsys.sparse import matrix, pruned, top_of_rows, values_at, without
+
+WIDTH = 12
+# few different values: many ties, also at the border, and some that are not above zero
+ROWS = st.lists(
+    st.dictionaries(st.integers(0, WIDTH - 1), st.sampled_from([-1.0, 0.0, 0.5, 1.0, 2.0])),
+    min_size=1,
+    max_size=5,
+)
+
+
+def rows_of(told: list[dict[int, float]]):
+    triples = [(row, column, v) for row, held in enumerate(told) for column, v in held.items()]
+    rows, columns, values = zip(*triples, strict=True) if triples else ((), (), ())
+    return matrix(rows, columns, values, (len(told), WIDTH))
+
+
+@settings(max_examples=200, deadline=None)
+@given(ROWS, st.integers(1, WIDTH + 2))
+def test_the_best_are_those_of_a_plain_sort(told, k):
+    items, scores = top_of_rows(rows_of(told), k)
+    assert items.shape == scores.shape == (len(told), k)
+    assert (items.dtype, scores.dtype) == (np.int32, np.float32)
+    for row, held in enumerate(told):
+        best = sorted((-v, column) for column, v in held.items() if v > 0)[:k]
+        padding = k - len(best)
+        assert items[row].tolist() == [column for _, column in best] + [-1] * padding
+        assert scores[row].tolist() == [-v for v, _ in best] + [-np.inf] * padding
+
+
+def test_of_those_tied_for_the_last_place_the_first_columns_stay():
+    found = rows_of([dict.fromkeys((9, 3, 7, 1), 1.0) | {5: 2.0}])
+    assert top_of_rows(found, 3)[0].tolist() == [[5, 1, 3]]
+
+
+@settings(max_examples=200, deadline=None)
+@given(ROWS, st.data())
+def test_values_are_found_where_they_stand(told, data):
+    asked = np.array(
+        [data.draw(st.lists(st.integers(-1, WIDTH - 1), min_size=4, max_size=4)) for _ in told],
+        np.int32,
+    )
+    values = values_at(rows_of(told), asked)
+    assert values.dtype == np.float32
+    assert values.tolist() == [
+        [held.get(column, 0.0) for column in wanted.tolist()]
+        for held, wanted in zip(told, asked, strict=True)
+    ]
+
+
+@settings(max_examples=200, deadline=None)
+@given(ROWS, st.data())
+def test_what_is_left_out_is_left_out_of_its_own_row_only(told, data):
+    """Columns beyond the matrix lie in no row, not in the next one."""
+    gone = [data.draw(st.lists(st.integers(0, 3 * WIDTH), max_size=5)) for _ in told]
+    indptr = np.cumsum([0, *map(len, gone)])
+    flat = np.array([column for columns in gone for column in columns], np.int32)
+    before = rows_of(told)
+    left = without(before, indptr, flat)
+    for row, held in enumerate(told):
+        best = sorted((-v, c) for c, v in held.items() if v > 0 and c not in gone[row])
+        expected = [column for _, column in best] + [-1] * (WIDTH - len(best))
+        assert top_of_rows(left, WIDTH)[0][row].tolist() == expected
+    assert (before != rows_of(told)).nnz == 0, "the given rows stay as they are"
+
+
+def test_a_place_named_twice_adds_up():
+    made = matrix([1, 0, 1], [2, 4, 2], [1.5, 1, 2], (3, 5))
+    assert made.toarray().tolist() == [[0, 0, 0, 0, 1], [0, 0, 3.5, 0, 0], [0] * 5]
+    assert made.data.dtype == np.float32
+    assert matrix([], [], [], (2, 3)).toarray().tolist() == [[0] * 3] * 2
+    assert matrix([], [], [], (0, 0)).nnz == 0
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_a_row_adds_up_alike_alone_and_in_company(seed):
+    """The last bit of a sum hangs on its order; that may not hang on the other rows."""
+    values = np.random.default_rng(seed).random(50).astype(np.float32)
+    place = np.zeros(50, np.int64)
+    alone = matrix(place, place + 5, values, (1, 9))
+    together = matrix(
+        np.append(place, [1, 1]), np.append(place + 5, [7, 3]), np.append(values, [1, 1]), (2, 9)
+    )
+    assert alone.data[0] == together.data[0]
+
+
+def test_pruned_rows_keep_their_best():
+    kept = pruned(rows_of([{0: 1.0, 3: 2.0, 5: 0.5, 7: 1.0}, {2: 1.0}]), 2).toarray()
+    assert np.flatnonzero(kept[0]).tolist() == [0, 3]
+    assert np.flatnonzero(kept[1]).tolist() == [2]
