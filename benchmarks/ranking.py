@@ -208,9 +208,7 @@ def make_shoppers(
     return Shoppers(ids, indptr, items[order], times[order], stats, taste, AS_OF)
 
 
-def _drawn(
-    wanted: Longs, clusters: Longs, rng: np.random.Generator, *, zipf: bool = True
-) -> Ints:
+def _drawn(wanted: Longs, clusters: Longs, rng: np.random.Generator, *, zipf: bool = True) -> Ints:
     """Draw an item of each wanted cluster, by Zipf's law or evenly; empty ones give any item."""
     by_cluster = np.argsort(clusters, kind="stable")
     sizes = np.bincount(clusters, minlength=int(wanted.max()) + 1)
@@ -292,10 +290,9 @@ def make_alike(clusters: Longs, rng: np.random.Generator) -> Any:
     size = len(clusters)
     here = np.repeat(np.arange(size), ALIKE)
     there = _drawn(clusters[here], clusters, rng, zipf=False)
-    keys = np.unique(here * size + there)  # drawn twice counts once
-    here, there = keys // size, keys % size
-    here, there = here[here != there], there[here != there]
-    return matrix(here, there, rng.random(len(here), np.float32), (size, size))
+    other = here != there
+    strength = rng.random(int(other.sum()), np.float32)
+    return matrix(here[other], there[other], strength, (size, size))  # drawn twice adds up
 
 
 def make_link_vectors(catalogue: Catalogue, rng: np.random.Generator) -> LinkVectors:

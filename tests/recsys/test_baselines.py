@@ -212,9 +212,10 @@ def test_histories_stay_as_they_are_where_things_are_bought_twice(catalogue):
     counted = faded(twice, len(catalogue), 0.5)
     assert counted.nnz == 3
     assert twice.indptr.tolist() == [0, 3, 4]
-    assert twice.items.tolist() == catalogue.positions(
-        ["Coffee-3", "Coffee-4", "Coffee-3", "Coffee-4"]
-    ).tolist()
+    assert (
+        twice.items.tolist()
+        == catalogue.positions(["Coffee-3", "Coffee-4", "Coffee-3", "Coffee-4"]).tolist()
+    )
 
 
 def test_popularity_counts():
