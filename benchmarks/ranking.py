@@ -22,6 +22,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
@@ -32,17 +33,21 @@ import numpy as np
 from recsys.arrays import Floats, Ints, Longs
 from recsys.candidates import (
     ItemIndex,
+    ItemMatrix,
+    LinkVectors,
     Parts,
-    Transitions,
     build_pool,
     build_sources,
 )
+from recsys.candidates.collaborative import DIMENSIONS
 from recsys.catalogue import Catalogue, ItemStats
 from recsys.ladder import Rung
-from recsys.ranker import Labels, build_features, train, training_set
+from recsys.ranker import Labels, Shelf, build_features, train, training_set
 from recsys.recommend import Options, Recommender
+from recsys.sales import Sales
 from recsys.settings import RankerSettings, load
 from recsys.shoppers import DAY, STATS, Shoppers
+from recsys.sparse import matrix, pruned
 
 K, POOL = 10, 200
 OPTIONS = Options(pool=POOL, rerank=0)
@@ -50,19 +55,20 @@ USERS = (100, 1_000, 10_000)
 ITEMS = (1_000, 10_000, 100_000)
 TIMED = 1_000  # shoppers per point of the curve against items
 AS_OF = datetime(2024, 1, 1, tzinfo=UTC)
-DIM, HISTORY, CLUSTER = 384, 9, 50  # of a synthetic world; CLUSTER: items alike
+DIM, HISTORY, CLUSTER = 384, 9, 150  # of a synthetic world; CLUSTER: items alike
+LINKED, ALIKE = 50, 130  # links of an item; draws of items like it, about 100 of them different
 TAUGHT = 80  # shoppers the ranker learns from: too few to stop early, so all rounds are run
 
 
 def steps(recommender: Recommender, shoppers: Shoppers) -> dict[str, float]:
-    """Seconds of each step alone, chunk by chunk as the product does it."""
+    """Seconds of each step alone, on one core, chunk by chunk as the product does it."""
     assert recommender.ranker
     spent = dict.fromkeys(("pool", "features", "predict"), 0.0)
     for chunk in shoppers.chunks(recommender.options.chunk):
         marks = [time.perf_counter()]
         pool = build_pool(chunk, recommender.sources, recommender.options.pool)
         marks.append(time.perf_counter())
-        features = build_features(chunk, pool, recommender.catalogue, recommender.item_stats)
+        features = build_features(chunk, pool, recommender.shelf)
         marks.append(time.perf_counter())
         recommender.ranker.predict(features)
         marks.append(time.perf_counter())
@@ -142,7 +148,7 @@ def curve_point(recommender: Recommender, shoppers: Shoppers) -> dict[str, Any]:
     seconds = min(seconds_of(recommender, shoppers) for _ in range(repeats))
     return {
         "users": len(shoppers),
-        "items": len(recommender.catalogue),
+        "items": len(recommender.shelf.catalogue),
         "seconds_per_1000": round(seconds / len(shoppers) * 1_000, 4),
     }
 
@@ -153,17 +159,16 @@ def world(users: int, items: int, seed: int) -> tuple[Recommender, Shoppers]:
     catalogue, clusters = make_catalogue(items, rng)
     shoppers = make_shoppers(users, catalogue, clusters, rng)
     elders = make_shoppers(max(items, 1_000), catalogue, clusters, rng)  # whence counts and pairs
-    stats = make_stats(elders, catalogue)
-    index, transitions = ItemIndex.build(catalogue), make_transitions(elders, catalogue)
-    sources = build_sources(Parts(catalogue, stats, index, transitions))
+    shelf = Shelf(catalogue, make_stats(elders, catalogue), make_sales(elders))
+    sources = build_sources(make_parts(shelf, elders, clusters, rng))
     taught = elders.take(slice(0, TAUGHT))
     pool = build_pool(taught, sources, POOL)
     rows = np.arange(len(taught))
     chosen = pool.items[rows, rng.integers(POOL // 4, size=len(rows))]  # any: the cost counts
     labels = Labels.of(rows, chosen, np.zeros(len(taught), np.int64), len(taught))
-    data = training_set(taught, labels, sources, catalogue=catalogue, stats=stats, size=POOL)
+    data = training_set(taught, labels, sources, shelf, size=POOL)
     ranker = train(data, RankerSettings(), seed)
-    return Recommender(catalogue, stats, sources, ranker, options=OPTIONS), shoppers
+    return Recommender(shelf, sources, ranker, options=OPTIONS), shoppers
 
 
 def make_catalogue(items: int, rng: np.random.Generator) -> tuple[Catalogue, Longs]:
@@ -203,12 +208,13 @@ def make_shoppers(
     return Shoppers(ids, indptr, items[order], times[order], stats, taste, AS_OF)
 
 
-def _drawn(wanted: Longs, clusters: Longs, rng: np.random.Generator) -> Ints:
-    """Draw an item of each wanted cluster, by Zipf's law within it; empty ones give any item."""
+def _drawn(wanted: Longs, clusters: Longs, rng: np.random.Generator, *, zipf: bool = True) -> Ints:
+    """Draw an item of each wanted cluster, by Zipf's law or evenly; empty ones give any item."""
     by_cluster = np.argsort(clusters, kind="stable")
     sizes = np.bincount(clusters, minlength=int(wanted.max()) + 1)
     starts = np.cumsum(sizes) - sizes
-    place = _zipf(rng, wanted.shape) % np.maximum(sizes[wanted], 1)
+    drawn = _zipf(rng, wanted.shape) if zipf else rng.integers(1 << 32, size=wanted.shape)
+    place = drawn % np.maximum(sizes[wanted], 1)
     return by_cluster[(starts[wanted] + place) % len(clusters)].astype(np.int32)
 
 
@@ -231,20 +237,70 @@ def make_stats(shoppers: Shoppers, catalogue: Catalogue) -> ItemStats:
     return ItemStats(sold, sold, sold // 8, sold // 3, flat * 4, flat * 300, flat / 2)
 
 
-def make_transitions(shoppers: Shoppers, catalogue: Catalogue, most: int = 50) -> Transitions:
-    """What follows what in the histories, the `most` frequent per item."""
-    n = len(catalogue)
+def make_sales(shoppers: Shoppers) -> Sales:
+    """The purchases of the histories, by day."""
+    return Sales.of(shoppers.items, shoppers.times // DAY, np.ones(len(shoppers.items), np.int64))
+
+
+def make_parts(shelf: Shelf, elders: Shoppers, clusters: Longs, rng: np.random.Generator) -> Parts:
+    """Links from the histories; what takes a search through all pairs is drawn from the cluster."""
+    catalogue, size = shelf.catalogue, len(shelf.catalogue)
+    follows = make_follows(elders, size)
+    links = ItemMatrix(_shares(follows), catalogue.fingerprint)
+    bought = elders.profile("whole", size)
+    both = ItemMatrix(pruned(_off_diagonal(bought.T.tocsr() @ bought), LINKED), links.fingerprint)
+    alike = ItemMatrix(make_alike(clusters, rng), links.fingerprint)
+    matrices = {
+        "transitions": links,
+        "two_steps": links.twice(),
+        "co_purchases": both,
+        "together": both,
+        "similar": alike,
+        "wording": alike,
+        "wording_sold": alike.scaled(np.log1p(shelf.stats.purchases)),
+    }
+    index, learned = ItemIndex.build(catalogue), make_link_vectors(catalogue, rng)
+    return Parts(catalogue, shelf.stats, shelf.sales, index, learned, matrices)
+
+
+def make_follows(shoppers: Shoppers, items: int) -> Any:
+    """How often what follows what in the histories, the most frequent per item."""
     within = np.ones(len(shoppers.items), bool)
     within[shoppers.indptr[1:-1]] = False  # a history's first follows nothing
-    pairs = shoppers.items[:-1].astype(np.int64) * n + shoppers.items[1:]
-    keys, counts = np.unique(pairs[within[1:]], return_counts=True)
-    here, there = keys // n, (keys % n).astype(np.int32)
-    order = np.lexsort((there, -counts, here))
-    here, there, counts = here[order], there[order], counts[order]
-    kept = np.arange(len(here)) - np.searchsorted(here, here) < most
-    here, there = here[kept], there[kept]
-    indptr = np.searchsorted(here, np.arange(n + 1)).astype(np.int64)
-    return Transitions(indptr, there, counts[kept].astype(np.float32), catalogue.fingerprint)
+    here, there = shoppers.items[:-1][within[1:]], shoppers.items[1:][within[1:]]
+    return pruned(matrix(here, there, np.ones(len(here)), (items, items)), LINKED)
+
+
+def _shares(counts: Any) -> Any:
+    """Rows that add up to one."""
+    rows = counts.copy()
+    totals = np.add.reduceat(np.append(rows.data, 0), rows.indptr[:-1])
+    rows.data = rows.data / np.repeat(totals, np.diff(rows.indptr))
+    return rows
+
+
+def _off_diagonal(rows: Any) -> Any:
+    found = rows.tocoo()
+    other = found.row != found.col
+    return matrix(found.row[other], found.col[other], found.data[other], rows.shape)
+
+
+def make_alike(clusters: Longs, rng: np.random.Generator) -> Any:
+    """Items of the same cluster around each item, at random strengths."""
+    size = len(clusters)
+    here = np.repeat(np.arange(size), ALIKE)
+    there = _drawn(clusters[here], clusters, rng, zipf=False)
+    other = here != there
+    strength = rng.random(int(other.sum()), np.float32)
+    return matrix(here[other], there[other], strength, (size, size))  # drawn twice adds up
+
+
+def make_link_vectors(catalogue: Catalogue, rng: np.random.Generator) -> LinkVectors:
+    """Random unit vectors of the width that is learned: the search costs the same."""
+    vectors = rng.standard_normal((len(catalogue), DIMENSIONS), np.float32)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    made = replace(catalogue, vectors=vectors, encoder="synthetic links")
+    return LinkVectors(vectors, ItemIndex.build(made))
 
 
 def main() -> None:

@@ -207,6 +207,17 @@ def test_what_was_bought_at_once_has_no_order(name, models, shoppers):
     )
 
 
+def test_histories_stay_as_they_are_where_things_are_bought_twice(catalogue):
+    twice = make_shoppers(catalogue, [["Coffee-3", "Coffee-4", "Coffee-3"], ["Coffee-4"]])
+    counted = faded(twice, len(catalogue), 0.5)
+    assert counted.nnz == 3
+    assert twice.indptr.tolist() == [0, 3, 4]
+    assert (
+        twice.items.tolist()
+        == catalogue.positions(["Coffee-3", "Coffee-4", "Coffee-3", "Coffee-4"]).tolist()
+    )
+
+
 def test_popularity_counts():
     model = Popularity.fit(histories([(1, 0), (2, 1)], [(2, 0)]), shelf(["a"] * 4))
     assert model.scores(histories([])).tolist() == [[-np.inf, 1, 2, -np.inf]]

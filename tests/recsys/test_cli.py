@@ -167,6 +167,35 @@ def test_lists_are_read_from_the_release_when_the_database_is_gone(
     assert json.loads(before)["items"] == json.loads(after)["items"]
 
 
+def test_explain_tells_what_made_the_score_of_a_listed_item(
+    home: Home, capsys: pytest.CaptureFixture[str]
+) -> None:
+    user = shopper()
+    item = json.loads(tailor(capsys, "recommend", user, "--json")[1])["items"][0]["item_id"]
+    code, said, _ = tailor(capsys, "explain", user, item, "--json")
+    told = json.loads(said)
+    assert code == 0
+    assert (told["user"], told["item"]) == (user, item)
+    assert told["release"] == home.result.release
+    assert told["rank"] <= 5, "the language model reorders no more than the head of the list"
+    adds = sum(one["contribution"] for one in told["contributions"])
+    assert told["base"] + adds == pytest.approx(told["score"], abs=1e-4)
+    assert any(one["because"] for one in told["sources"])
+
+
+@pytest.mark.usefixtures("home")
+def test_explain_names_what_is_unknown(capsys: pytest.CaptureFixture[str]) -> None:
+    user = shopper()
+    item = json.loads(tailor(capsys, "recommend", user, "--json")[1])["items"][0]["item_id"]
+    for words, complaint in (
+        ((user, "no-such-item"), "no item 'no-such-item'"),
+        (("nobody", item), "no purchase of shopper 'nobody'"),
+    ):
+        code, said, told = tailor(capsys, "explain", *words)
+        assert (code, said) == (1, "")
+        assert complaint in told
+
+
 def test_lookup_shows_features_with_their_ages(
     home: Home, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -202,8 +231,8 @@ def test_an_unchanged_run_skips_every_stage(home: Home, capsys: pytest.CaptureFi
     assert code == 0
     assert done["release"] == home.result.release
     assert done["skipped"] == [
-        "ingest", "features", "embeddings", "store", "index", "lm", "hypernet", "ranker", "lists",
-        "report", "publish",
+        "ingest", "features", "embeddings", "index", "ranker", "store", "lm", "hypernet", "blend",
+        "lists", "report", "publish",
     ]  # fmt: skip
 
 
@@ -214,7 +243,7 @@ def test_another_setting_runs_only_what_depends_on_it(
     code, said, _ = tailor(capsys, "run", "--from", "index", "--json")
     done = json.loads(said)
     assert code == 0
-    assert {"lm", "hypernet", "ranker"} <= set(done["skipped"])
+    assert {"ranker", "lm", "hypernet", "blend"} <= set(done["skipped"])
     assert not {"lists", "publish"} & set(done["skipped"])
     _, said, _ = tailor(capsys, "recommend", shopper(), "--json")
     assert len(json.loads(said)["items"]) == 5

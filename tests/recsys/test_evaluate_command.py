@@ -63,12 +63,11 @@ def case(shop):
 def recommender(shop):
     users = np.arange(len(shop.shoppers))
     labels = Labels.of(users, shop.targets, np.zeros_like(users), len(users))
-    data = training_set(
-        shop.shoppers, labels, shop.sources, catalogue=shop.catalogue, stats=shop.stats, size=20
-    )
-    ranker = train(data, RankerSettings(rounds=30), seed=1)
-    options = Options(pool=20, chunk=16)
-    return Recommender(shop.catalogue, shop.stats, shop.sources, ranker, options=options)
+    how = {"size": 20, "mask_history": True}  # as the command asks for
+    data = training_set(shop.shoppers, labels, shop.sources, shop.shelf, **how)
+    ranker = train(data, RankerSettings(rounds=30, least_rows=5), seed=1)
+    options = Options(pool=20, chunk=16, mask_history=True)
+    return Recommender(shop.shelf, shop.sources, ranker, options=options)
 
 
 def oracle(case):

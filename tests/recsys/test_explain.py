@@ -30,10 +30,9 @@ def recommender(shop):
     users = np.arange(len(shop.shoppers))
     labels = Labels.of(users, shop.targets, np.zeros_like(users), len(users))
     options = Options(pool=12)
-    sizes = {"catalogue": shop.catalogue, "stats": shop.stats, "size": options.pool}
-    data = training_set(shop.shoppers, labels, shop.sources, **sizes)
-    ranker = train(data, RankerSettings(rounds=30), seed=1)
-    return Recommender(shop.catalogue, shop.stats, shop.sources, ranker, options=options)
+    data = training_set(shop.shoppers, labels, shop.sources, shop.shelf, size=options.pool)
+    ranker = train(data, RankerSettings(rounds=30, least_rows=5), seed=1)
+    return Recommender(shop.shelf, shop.sources, ranker, options=options)
 
 
 @pytest.fixture

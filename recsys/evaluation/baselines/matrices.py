@@ -64,6 +64,8 @@ def silenced(scores: Floats, shoppers: Shoppers, known_items: Bools) -> Floats:
 
 def _matrix(shoppers: Shoppers, weights: Floats, n_items: int) -> Any:
     shape = (len(shoppers), n_items)
-    matrix = sparse.csr_array((weights, shoppers.items.copy(), shoppers.indptr), shape=shape)
+    # a copy of all three: adding up what was bought twice writes into them
+    parts = (weights, shoppers.items.copy(), shoppers.indptr.copy())
+    matrix = sparse.csr_array(parts, shape=shape)
     matrix.sum_duplicates()
     return matrix
