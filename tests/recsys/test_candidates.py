@@ -53,7 +53,7 @@ def shop(tmp_path_factory):
 def test_every_source_but_the_fused_stands_in_the_default():
     assert set(DEFAULT) == set(SOURCES) - {"fused"}
     assert len(set(DEFAULT)) == len(DEFAULT)
-    assert IMPERSONAL == {"popular", "fresh"}
+    assert {"popular", "fresh"} == IMPERSONAL
     assert all(source.vote >= 0 for source in SOURCES.values())
 
 
@@ -131,7 +131,7 @@ def test_who_gives_nothing_to_go_by_gets_nothing(shop, name):
     company = make_shoppers(shop.catalogue, [["Coffee-4"], [], ["Garden-4", "Garden-5"]])
     for shoppers, row in ((make_shoppers(shop.catalogue, [[]]), 0), (company, 1)):
         proposal = source.ask(shoppers)
-        items, scores = proposal.top(5)
+        items, _scores = proposal.top(5)
         assert (items[row] == -1).all() == (name not in IMPERSONAL)
         if name not in IMPERSONAL:
             every = np.tile(np.arange(30, dtype=np.int32), (len(shoppers), 1))

@@ -39,8 +39,8 @@ def test_items_bought_together_end_up_near(learned):
     near = learned.queries @ learned.index.catalogue.vectors.T  # (I, I)
     linked = np.arange(len(CATALOGUE)) != LONELY
     for item in np.flatnonzero(linked):
-        same = near[item, linked & (COFFEE == COFFEE[item])]
-        other = near[item, linked & (COFFEE != COFFEE[item])]
+        same = near[item, linked & (COFFEE[item] == COFFEE)]
+        other = near[item, linked & (COFFEE[item] != COFFEE)]
         assert same.mean() > other.mean() + 0.1
     found, _ = learned.index.search(learned.queries[linked], 10)
     assert (COFFEE[found] == COFFEE[linked, None]).mean() > 0.95
@@ -51,7 +51,7 @@ def test_queries_have_length_one_and_answers_at_most(learned):
     assert lengths[np.arange(len(lengths)) != LONELY] == pytest.approx(1, abs=1e-5)
     answers = np.linalg.norm(learned.index.catalogue.vectors, axis=1)
     assert answers.max() == pytest.approx(1, abs=1e-6)
-    assert learned.queries.shape == answers.shape + (len(CATALOGUE) // 4,)
+    assert learned.queries.shape == (*answers.shape, len(CATALOGUE) // 4)
 
 
 def test_an_item_without_links_says_nothing_and_answers_to_nothing(learned):
