@@ -128,8 +128,9 @@ def _write(view: DataFrame, folder: Path) -> None:
     A re-run reads the same, and no reader can learn anything from the order.
     """
     keys = [key for key in KEYS if key in view.columns]
-    # not orderBy: to find its ranges, it would compute the view twice
-    placed = spread(view, keys[0]).sortWithinPartitions(tie_break(*keys))
+    # not orderBy: to find its ranges, it would compute the view twice; not by the key as it is:
+    # Spark drops that where a join has placed the rows, and then makes partitions as it likes
+    placed = spread(view, tie_break(keys[0])).sortWithinPartitions(tie_break(*keys))
     placed.write.mode("overwrite").parquet(str(folder))
 
 

@@ -69,7 +69,7 @@ def stamped(view: DataFrame, as_of: datetime) -> DataFrame:
     return view.withColumn("event_timestamp", moment).withColumn("created_timestamp", moment)
 
 
-def spread(frame: DataFrame, *keys: str) -> DataFrame:
+def spread(frame: DataFrame, *keys: str | Column) -> DataFrame:
     """Place rows by a hash of their key, over as many partitions as the session shuffles to.
 
     The number is said, because Spark would otherwise put what looks small into one, for one core.
