@@ -27,7 +27,7 @@ class SparkSettings(Part):
     master: str = Field("local[*]", description="Spark master URL")
     driver_memory: str = Field("2g", description="memory of the driver (all of it in local mode)")
     java_options: str = Field(
-        "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC",
+        "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC -XX:ReservedCodeCacheSize=256m",
         description="options of the driver's JVM; the default starts fast and suits up to some "
         "million purchases, empty lets Java choose",
     )
