@@ -82,7 +82,7 @@ def register(source: type[Source]) -> type[Source]:
     return source
 
 
-# left out: `fused`, which adds no recall to its two halves
+# left out: `fused`; whether it adds recall to its two halves was not measured
 DEFAULT = (
     "repeat",
     "neighbours",

@@ -13,7 +13,7 @@ from recsys.candidates.index_device import Device
 from recsys.candidates.matrices import ItemMatrix
 from recsys.catalogue import Catalogue, ItemStats
 from recsys.errors import extra
-from recsys.pipeline.moments import RunMoments
+from recsys.pipeline.moments import NAMES, RunMoments
 from recsys.ranker.features import Shelf
 from recsys.ranker.labels import Targets
 from recsys.ranker.model import Ranker
@@ -29,9 +29,9 @@ with extra("recsys"):
 Inputs = dict[str, Artifact]
 
 FAISS, LINKS = "faiss", "links"
+LEFT_OUT = NAMES[-2::-1]  # by leave-one-out: whose targets are taken, from the last purchase on
 # of the catalogue alone, and of what was bought before a moment
 STANDING = ("wording", "similar")
-LEFT_OUT = ("eval", "validate", "train")  # by leave-one-out: whose targets go, from the last on
 MOVING = ("transitions", "two_steps", "co_purchases", "together")
 
 

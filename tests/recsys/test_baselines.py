@@ -20,7 +20,7 @@ from recsys.evaluation.baselines import (
 )
 from recsys.evaluation.baselines import ease as ease_module
 from recsys.evaluation.baselines.ease import solve
-from recsys.evaluation.baselines.matrices import faded, later
+from recsys.evaluation.baselines.matrices import faded
 from recsys.evaluation.baselines.transition import graph
 from recsys.shoppers import Shoppers
 from tests.recsys.shop import (
@@ -225,7 +225,7 @@ def test_popularity_counts():
 
 def test_a_purchase_fades_with_each_later_one():
     shoppers = histories([(0, 1), (1, 2), (2, 2), (3, 3)], [], [(0, 5), (0, 6)])
-    assert later(shoppers).tolist() == [3, 1, 1, 0, 1, 0]
+    assert shoppers.later[0].tolist() == [3, 1, 1, 0, 1, 0]
     weights = faded(shoppers, 4, 0.5).toarray()
     assert weights.tolist() == [[0.125, 0.5, 0.5, 1], [0, 0, 0, 0], [1.5, 0, 0, 0]]
 

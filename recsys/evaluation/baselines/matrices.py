@@ -4,19 +4,16 @@ from typing import Any
 
 import numpy as np
 
-from recsys.arrays import Bools, Floats, Longs
-from recsys.errors import extra
+from recsys.arrays import Bools, Floats
 from recsys.shoppers import Shoppers
-
-with extra("recsys"):
-    from scipy import sparse
+from recsys.sparse import matrix
 
 
 def bought(shoppers: Shoppers, n_items: int) -> Any:
     """1 where a shopper ever bought an item: CSR (U, I)."""
-    matrix = _matrix(shoppers, np.ones(len(shoppers.items), np.float32), n_items)
-    matrix.data[:] = 1
-    return matrix
+    found = _matrix(shoppers, np.ones(len(shoppers.items), np.float32), n_items)
+    found.data[:] = 1
+    return found
 
 
 def faded(shoppers: Shoppers, n_items: int, decay: float) -> Any:
@@ -24,19 +21,7 @@ def faded(shoppers: Shoppers, n_items: int, decay: float) -> Any:
 
     Purchases of one second count the same, whatever order they stand in.
     """
-    weights = np.float32(decay) ** later(shoppers).astype(np.float32)
-    return _matrix(shoppers, weights, n_items)
-
-
-def later(shoppers: Shoppers) -> Longs:
-    """How many purchases of the same shopper are later than each one, by time alone: (N,)."""
-    size = len(shoppers.items)
-    rows = np.repeat(np.arange(len(shoppers)), shoppers.lengths)
-    last = np.ones(size, bool)  # of its row and second
-    last[:-1] = (np.diff(rows) != 0) | (np.diff(shoppers.times) != 0)
-    ends = np.flatnonzero(last)
-    end: Longs = ends[np.searchsorted(ends, np.arange(size))]
-    return shoppers.indptr[1:][rows] - 1 - end
+    return _matrix(shoppers, np.float32(decay) ** shoppers.later[0].astype(np.float32), n_items)
 
 
 def sold(known: Shoppers, n_items: int) -> Bools:
@@ -63,9 +48,5 @@ def silenced(scores: Floats, shoppers: Shoppers, known_items: Bools) -> Floats:
 
 
 def _matrix(shoppers: Shoppers, weights: Floats, n_items: int) -> Any:
-    shape = (len(shoppers), n_items)
-    # a copy of all three: adding up what was bought twice writes into them
-    parts = (weights, shoppers.items.copy(), shoppers.indptr.copy())
-    matrix = sparse.csr_array(parts, shape=shape)
-    matrix.sum_duplicates()
-    return matrix
+    owner = np.repeat(np.arange(len(shoppers)), shoppers.lengths)
+    return matrix(owner, shoppers.items, weights, (len(shoppers), n_items))

@@ -153,21 +153,23 @@ def ranker(context: Context, draft: Draft) -> None:
     """Train the ranker on what was bought after `train`; what came after `validate` decides."""
     inputs, settings = context.inputs, context.settings
     catalogue = catalogue_of(inputs)
-    taught = _lessons(context, "train", catalogue, part=0)
+    taught = _lessons(context, "train", catalogue)
     deciding = _deciding(context, catalogue)
     made = train_ranker(taught, settings.ranker, settings.seed, deciding)
     made.save(draft.path)
     draft.describe(metrics=dict(made.metrics))
 
 
-def _lessons(context: Context, moment: str, catalogue: Catalogue, part: int) -> TrainingSet:
-    """Pools and what was bought of them after a moment: of all shoppers, or of one part."""
+def _lessons(
+    context: Context, moment: str, catalogue: Catalogue, *, deciding: bool = False
+) -> TrainingSet:
+    """Pools and what was bought of them after a moment: of all, or of who decides."""
     inputs, settings = context.inputs, context.settings
     shelf = shelf_at(inputs, moment, catalogue)
     shoppers = shoppers_at(inputs, moment, catalogue)
     labels = targets_at(inputs, moment, shoppers, catalogue).labels
-    if part:
-        rows = _parts(len(shoppers))[part - 1]
+    if deciding:
+        rows = _parts(len(shoppers))[0]
         shoppers, labels = shoppers.take(rows), labels.take(rows)
     return training_set(
         shoppers,
@@ -183,7 +185,7 @@ def _lessons(context: Context, moment: str, catalogue: Catalogue, part: int) -> 
 def _deciding(context: Context, catalogue: Catalogue) -> TrainingSet | None:
     """What stops the training; nothing where nobody bought between `validate` and `eval`."""
     try:
-        return _lessons(context, "validate", catalogue, part=1)
+        return _lessons(context, "validate", catalogue, deciding=True)
     except StageError:
         return None
 
