@@ -3,13 +3,18 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from recsys.arrays import Bools, Ints
 from recsys.artifacts import Artifact
 from recsys.catalogue import Catalogue
 from recsys.errors import StageError
+from recsys.evaluation import leak
+from recsys.evaluation.slices import Slice, standard_slices
 from recsys.pipeline import parts
 from recsys.pipeline.moments import RunMoments
 from recsys.shoppers import Shoppers
@@ -29,17 +34,20 @@ class Case:
     filed: Sequence[str] | None = None  # items in file order
 
     @classmethod
-    def of(cls, inputs: dict[str, Artifact]) -> "Case":
-        """Everyone with a history and a purchase after it, at the moment for measuring."""
+    def of(cls, inputs: dict[str, Artifact], where: str) -> "Case":
+        """Everyone with a history and a purchase after it, at the moment for measuring.
+
+        A target that is in no item file can't be listed; it stays, and counts as a miss.
+        """
         catalogue = parts.catalogue_of(inputs)
         everyone = parts.shoppers_at(inputs, "eval", catalogue)
         wanted = parts.targets_at(inputs, "eval", everyone, catalogue)
         rows = np.flatnonzero(wanted.asked & (everyone.lengths > 0))
         if not len(rows):
             raise StageError(
-                "no shopper has both a history and a purchase to predict",
-                where="evaluate",
-                fix="give more purchases",
+                "no shopper with a history bought anything after the moment `eval`",
+                where=where,
+                fix="raise cuts.holdout_share, or give more purchases",
             )
         moments = RunMoments.read(inputs["features"].path)
         return cls(
@@ -50,4 +58,31 @@ class Case:
             parts.known_at(inputs, "eval", catalogue),
             moments.eval if moments.protocol == "temporal" else None,
             read_table(inputs["tables"].path / "items", ["item_id"])["item_id"].to_pylist(),
+        )
+
+    @cached_property
+    def popularity(self) -> NDArray[np.int64]:
+        """Purchases of each item in what is known (I,)."""
+        return np.bincount(self.known.items, minlength=len(self.catalogue))
+
+    def slices(self) -> dict[str, Slice]:
+        """Give the parts of the shoppers that are measured by themselves."""
+        return standard_slices(
+            self.shoppers.lengths,
+            self.targets,
+            self.popularity,
+            self.catalogue.categories,
+            self.tie_safe,
+        )
+
+    def probe(self, seed: int) -> dict[str, Any]:
+        """Let the blind models try."""
+        return leak.probe(
+            self.shoppers,
+            self.targets,
+            known=self.known,
+            item_ids=self.catalogue.item_ids,
+            cut=self.cut,
+            seed=seed,
+            filed=self.filed,
         )

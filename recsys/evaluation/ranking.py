@@ -10,16 +10,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from recsys.errors import SettingsError
-from recsys.evaluation import leak
 from recsys.evaluation.baselines import Baseline, chosen
 from recsys.evaluation.case import Case
 from recsys.evaluation.harness import evaluate
 from recsys.evaluation.memory import peak_mib
 from recsys.evaluation.methods import HEADLINE, OURS, POPULARITY, STAGE, Made, make_lists
-from recsys.evaluation.slices import standard_slices
 from recsys.pipeline import parts
 from recsys.pipeline.observer import Observer, Silent
 from recsys.pipeline.run import RunResult, run
@@ -51,7 +47,7 @@ def evaluate_ranking(
         own["candidates"] = settings.candidates.model_copy(update={"mask_history": True})
         settings = settings.model_copy(update=own)
         ran = run(settings, raw=raw, until="ranker", observer=observer)
-        case = Case.of(ran.artifacts)
+        case = Case.of(ran.artifacts, STAGE)
         recommender = parts.two_stage_at(ran.artifacts, "eval", case.catalogue, settings)
         observer.event(STAGE, "start")
         made = make_lists(case, recommender, kinds, settings.seed, observer)
@@ -105,21 +101,13 @@ def _stage_seconds(ran: RunResult) -> dict[str, float]:
 
 def measure(case: Case, made: Made, protocol: str, mode: str, seed: int) -> dict[str, Any]:
     """All metrics of all methods, overall and in the slices, and the leak probe."""
-    n_items = len(case.catalogue)
-    popularity = np.bincount(case.known.items, minlength=n_items)
     result = evaluate(
         made.lists,
         case.targets,
-        popularity=popularity,
-        n_items=n_items,
+        popularity=case.popularity,
+        n_items=len(case.catalogue),
         seed=seed,
-        slices=standard_slices(
-            case.shoppers.lengths,
-            case.targets,
-            popularity,
-            case.catalogue.categories,
-            case.tie_safe,
-        ),
+        slices=case.slices(),
         seconds_fit=made.fit,
         seconds_score=made.score,
         headline=HEADLINE,
@@ -127,13 +115,4 @@ def measure(case: Case, made: Made, protocol: str, mode: str, seed: int) -> dict
         mode=mode if protocol == "leave-one-out" else None,
         baseline=POPULARITY,
     )
-    probe = leak.probe(
-        case.shoppers,
-        case.targets,
-        known=case.known,
-        item_ids=case.catalogue.item_ids,
-        cut=case.cut,
-        seed=seed,
-        filed=case.filed,
-    )
-    return result | {"failed": made.failed, "leak_probe": probe}
+    return result | {"failed": made.failed, "leak_probe": case.probe(seed)}

@@ -266,7 +266,7 @@ def test_who_bought_something_afterwards_is_measured(monkeypatch, case, artifact
     asked[[0, 7]] = False
     first[3] = -1  # of no item file: nobody can list it, and it stays
     hand_over(monkeypatch, case, asked, first)
-    made = Case.of(artifacts)
+    made = Case.of(artifacts, "evaluate")
     assert made.shoppers.user_ids.tolist() == [f"u{u}" for u in range(80) if u not in {0, 7}]
     np.testing.assert_array_equal(made.targets, first[asked])
     assert made.tie_safe.sum() == 70
@@ -275,8 +275,8 @@ def test_who_bought_something_afterwards_is_measured(monkeypatch, case, artifact
 
 def test_nobody_to_measure_is_told(monkeypatch, case, artifacts):
     hand_over(monkeypatch, case, np.zeros(80, bool), case.targets)
-    with pytest.raises(StageError, match="no shopper has both"):
-        Case.of(artifacts)
+    with pytest.raises(StageError, match="no shopper with a history"):
+        Case.of(artifacts, "evaluate")
 
 
 # --- the command
@@ -295,7 +295,7 @@ def runs(monkeypatch, case, recommender):
         return RunResult(settings.home, seconds={"ingest": 9.0, "index": 1.0, "ranker": 2.0})
 
     monkeypatch.setattr(ranking, "run", run)
-    monkeypatch.setattr(Case, "of", lambda inputs: case)
+    monkeypatch.setattr(Case, "of", lambda *_: case)
     monkeypatch.setattr(parts, "two_stage_at", lambda *_: recommender, raising=False)
     return seen
 

@@ -3,26 +3,23 @@
 import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
-from recsys.arrays import Bools, Ints
+from recsys.arrays import Ints
 from recsys.artifacts.store import Draft
 from recsys.catalogue import Catalogue
-from recsys.errors import StageError, extra
-from recsys.evaluation import leak
+from recsys.errors import extra
+from recsys.evaluation.case import Case
 from recsys.evaluation.harness import evaluate, funnel
-from recsys.evaluation.slices import standard_slices
 from recsys.ladder import Rung
 from recsys.lists import Lists
 from recsys.pipeline.moments import RunMoments
-from recsys.pipeline.parts import catalogue_of, known_at, shoppers_at, targets_at
 from recsys.pipeline.stage import Context
 from recsys.pipeline.stages.lists import places, recommender_at
 from recsys.recommend import Recommender
 from recsys.shoppers import Shoppers
-from recsys.tables import read_table
 
 with extra("report"):
     from recsys.report.build import build
@@ -39,69 +36,31 @@ _WIDTH = 20  # the longest list that is measured
 _EXAMPLES = 3
 
 
-class Measured(NamedTuple):
-    """Who is measured, and on what."""
-
-    shoppers: Shoppers
-    targets: Ints  # (U,)
-    tie_safe: Bools  # (U,)
-
-
 def report(context: Context, draft: Draft) -> None:
     """Measure all methods on what shoppers bought after the models were trained."""
-    settings, inputs = context.settings, context.inputs
-    catalogue = catalogue_of(inputs)
-    moments = RunMoments.read(inputs["features"].path)
-    everyone = shoppers_at(inputs, "eval", catalogue)
-    shoppers, targets, tie_safe = _measured(context, everyone, catalogue)
+    seed, inputs = context.settings.seed, context.inputs
+    case = Case.of(inputs, "report")
+    catalogue, shoppers, targets = case.catalogue, case.shoppers, case.targets
     recommender = recommender_at(context, "eval", catalogue)
     made, seconds = _all_methods(context, recommender, shoppers)
-    steps = _funnel(recommender, shoppers, made, targets)
-    popularity = np.asarray(recommender.shelf.stats.purchases)
     evaluation = evaluate(
         {name: lists.items for name, lists in made.items()},
         targets,
-        popularity=popularity,
+        popularity=case.popularity,
         n_items=len(catalogue),
-        seed=settings.seed,
-        slices=standard_slices(
-            shoppers.lengths, targets, popularity, catalogue.categories, tie_safe
-        ),
+        seed=seed,
+        slices=case.slices(),
         seconds_score=seconds,
         headline="tailor",
         k=_K,
     )
-    evaluation["funnel"] = steps
-    probe = leak.probe(
-        shoppers,
-        targets,
-        known=known_at(inputs, "eval", catalogue),
-        item_ids=catalogue.item_ids,
-        cut=moments.eval if moments.protocol == "temporal" else None,
-        seed=settings.seed,
-        k=_K,
-        filed=read_table(inputs["tables"].path / "items", ["item_id"])["item_id"].to_pylist(),
-    )
+    evaluation["funnel"] = _funnel(recommender, shoppers, made, targets)
+    probe = case.probe(seed)
+    moments = RunMoments.read(inputs["features"].path)
     about = _about(context, moments, draft.manifest.version) | {"leak": probe}
     examples = _examples(shoppers, made["tailor"], targets, catalogue)
     build(evaluation, about, examples, draft.path)
     draft.describe(metrics={"headline": _headline(evaluation, probe)})
-
-
-def _measured(context: Context, everyone: Shoppers, catalogue: Catalogue) -> Measured:
-    """Shoppers with a history who bought something afterwards, and what they bought first.
-
-    A target that is in no item file can't be listed; it stays, and counts as a miss.
-    """
-    targets = targets_at(context.inputs, "eval", everyone, catalogue)
-    rows = np.flatnonzero(targets.asked & (everyone.lengths > 0))
-    if not len(rows):
-        raise StageError(
-            "no shopper with a history bought anything after the moment `eval`",
-            where="report",
-            fix="raise cuts.holdout_share, or ingest more purchases",
-        )
-    return Measured(everyone.take(rows), targets.first[rows], targets.tie_safe[rows])
 
 
 def _all_methods(
