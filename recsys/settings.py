@@ -47,7 +47,9 @@ class CutSettings(Part):
         description="purchases before those: they decide when training stops and how far the "
         "language model is trusted",
     )
-    label_share: Share = Field(0.1, description="purchases before those, labels of the ranker")
+    label_share: Share = Field(
+        0.1, description="purchases before those, labels of the ranker, twice: in two lessons"
+    )
 
 
 class IndexSettings(Part):
@@ -94,6 +96,13 @@ class RankerSettings(Part):
         1, ge=1, description="settings tried: these, then random ones around; validation decides"
     )
     least_rows: int = Field(400, ge=1, description="candidates a leaf holds at least")
+    weigh_share: float = Field(
+        0.2,
+        ge=0,
+        lt=1,
+        description="share of the deciding shoppers who weigh the language model: they neither "
+        "decide on the ranker nor teach it",
+    )
 
 
 class ListSettings(Part):

@@ -45,6 +45,8 @@ def evaluate_ranking(
         own: dict[str, object] = {"home": home, "cuts": cuts, "results": ResultsSettings()}
         # what is measured is the next item that is new to the shopper: teach it that way too
         own["candidates"] = settings.candidates.model_copy(update={"mask_history": True})
+        # and no language model is weighed: everybody may teach the ranker
+        own["ranker"] = settings.ranker.model_copy(update={"weigh_share": 0})
         settings = settings.model_copy(update=own)
         ran = run(settings, raw=raw, until="ranker", observer=observer)
         case = Case.of(ran.artifacts, STAGE)

@@ -96,7 +96,14 @@ STAGES: tuple[Stage, ...] = (
         kind="blend",
         make=f"{_HERE}.models:blend",
         inputs=(*_TWO_STAGES, "ranker", "lm", "hypernet"),
-        settings=("candidates", "index", "lists.rerank", "personalizer.lm", "seed"),
+        settings=(
+            "ranker.weigh_share",
+            "candidates",
+            "index",
+            "lists.rerank",
+            "personalizer.lm",
+            "seed",
+        ),
         code=(*_RANKING, "personalizer"),
     ),
     Stage(
