@@ -88,9 +88,9 @@ class CandidateSettings(Part):
 class RankerSettings(Part):
     """The LightGBM ranker."""
 
-    rounds: int = Field(300, ge=1, description="boosting rounds at most (early stopping)")
-    leaves: int = Field(63, ge=2, description="leaves per tree")
-    learning_rate: float = Field(0.08, gt=0, description="shrinkage")
+    rounds: int = Field(600, ge=1, description="boosting rounds at most (early stopping)")
+    leaves: int = Field(31, ge=2, description="leaves per tree")
+    learning_rate: float = Field(0.05, gt=0, description="shrinkage")
     feature_share: float = Field(0.6, gt=0, le=1, description="features each tree may look at")
     trials: int = Field(
         1, ge=1, description="settings tried: these, then random ones around; validation decides"
