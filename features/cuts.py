@@ -10,7 +10,8 @@ from typing import Literal
 
 from features.errors import QualityError, extra
 from features.moments import NAMES, Moments
-from features.timeline import DAY, before, epoch_day, seconds, tie_break, utc
+from features.instants import utc
+from features.timeline import DAY, before, epoch_day, seconds, tie_break
 
 with extra("features"):
     from pyspark.sql import DataFrame, Window

@@ -14,7 +14,7 @@ from typing import Any
 from features.errors import StoreError
 from features.repo.views import user_views
 from features.store import Answer, FeatureRepo
-from features.timeline import utc
+from features.instants import utc
 
 USERS_PER_READ = 1_000
 """SQLite takes a limited number of keys in one query."""

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from features.errors import extra
 from features.repo.entities import OWNER
-from features.repo.views import user_views
+from features.repo.views import PUBLISHED, user_views
 
 with extra("features"):
     from feast import FeatureService, FeatureView
@@ -17,7 +17,7 @@ def feature_services(views: Mapping[str, FeatureView]) -> list[FeatureService]:
     """Build the two services over the views."""
     shopper = [views[name] for name in user_views()]
     # a published list is an answer, not a feature: training on it would teach the old model
-    features = [view for name, view in views.items() if name != "user_recommendations"]
+    features = [view for name, view in views.items() if name != PUBLISHED]
     return [
         _service(ONLINE, "all that is read of one shopper to serve a list", shopper),
         _service(TRAINING, "features of shoppers and items as they were at a moment", features),

@@ -1,0 +1,64 @@
+"""Where Feast keeps a view: the names of its columns and the keys of its rows."""
+
+import struct
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from features.online import values
+from features.repo.types import FeatureType
+
+_STRING = 2  # feast.types.ValueType.STRING
+
+
+@dataclass(frozen=True, eq=False)
+class View:
+    """What a store needs to know of a feature view."""
+
+    name: str
+    join_key: str
+    columns: Mapping[str, FeatureType]
+
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        """The features, in order."""
+        return tuple(self.columns)
+
+    def decoded(self, messages: Mapping[str, bytes]) -> dict[str, Any]:
+        """Read a stored row; a feature that is not there is None, as Feast has it."""
+        return {
+            name: values.decode(kind, messages.get(name)) for name, kind in self.columns.items()
+        }
+
+
+@dataclass(frozen=True)
+class Row:
+    """One row to write: messages and texts in the order of the view's columns."""
+
+    key: bytes
+    event: int  # microseconds since 1970, UTC
+    created: int
+    messages: Sequence[bytes]
+    texts: Sequence[str | None]
+
+
+@dataclass(frozen=True)
+class Stored:
+    """One row as it stands in a store."""
+
+    event: int  # microseconds since 1970, at the precision of the store
+    messages: Mapping[str, bytes]
+
+
+def entity_key(join_key: str, value: str) -> bytes:
+    """The key of a row: one join key and its value, each with type and length."""
+    name, text = join_key.encode(), value.encode()
+    return b"".join(
+        [
+            struct.pack("<III", 1, _STRING, len(name)),
+            name,
+            struct.pack("<II", _STRING, len(text)),
+            text,
+        ]
+    )
