@@ -97,7 +97,7 @@ class StoreSettings(Part):
         "shoppers; slower counts as missing, and says so",
     )
     chunk_rows: int = Field(
-        2_000, ge=1, description="rows that materialising writes at once, in one transaction"
+        5_000, ge=1, description="rows that materialising writes at once, in one transaction"
     )
 
     def max_age_of(self, view: str) -> timedelta:

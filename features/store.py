@@ -16,7 +16,7 @@ from typing import Any
 
 from features.errors import StoreError, extra
 from features.instants import from_micros, to_micros, utc
-from features.materialize import Latest, changed, latest, offline_exists, rows_of, write
+from features.materialize import APPLY, Latest, changed, latest, offline_exists, rows_of, write
 from features.online.base import OnlineStore
 from features.online.connect import connect, place, secrets
 from features.online.layout import entity_key
@@ -71,6 +71,14 @@ class FeatureRepo:
     def place(self) -> str:
         """Where the online store is, without what is secret."""
         return place(self.settings, self.home)
+
+    @property
+    def place_or_setting(self) -> str:
+        """The same where the setting may be wrong: then its name."""
+        try:
+            return self.place
+        except StoreError as error:
+            return error.where
 
     @property
     def applied(self) -> bool:
@@ -182,7 +190,10 @@ class FeatureRepo:
         wanted = layout(view)
         keys = [entity_key(wanted.join_key, name) for name in users]
         with self._asking(f"reading {view}"):
-            stored = self.online.read([wanted], list(dict.fromkeys(keys)))[view]
+            found = self.online.read([wanted], list(dict.fromkeys(keys)))
+        if view not in found:
+            raise StoreError("the online store has no place for it", where=view, fix=APPLY)
+        stored = found[view]
         rows = [stored.get(key) for key in keys]
         values = [wanted.decoded(row.messages if row else {}) for row in rows]
         events = [from_micros(row.event) if row else None for row in rows]
@@ -242,10 +253,15 @@ class FeatureRepo:
             )
 
     @contextmanager
+    def telling(self, doing: str) -> Iterator[None]:
+        """Tell what goes wrong without what is secret; for several threads at once."""
+        with told(self.place_or_setting, doing, secrets(self.settings)):
+            yield
+
+    @contextmanager
     def _asking(self, doing: str) -> Iterator[None]:
-        """Keep Feast quiet, and tell what goes wrong without what is secret."""
-        hidden = secrets(self.settings)
-        with quiet(), told(self.place, doing, hidden):
+        """The same where Feast is asked: it is kept quiet."""
+        with quiet(), self.telling(doing):
             yield
 
     def _latest(self, view: str, start: datetime, end: datetime) -> Latest:

@@ -1,7 +1,7 @@
 """Where Feast keeps a view: the names of its columns and the keys of its rows."""
 
 import struct
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -28,8 +28,12 @@ class View:
     def decoded(self, messages: Mapping[str, bytes]) -> dict[str, Any]:
         """Read a stored row; a feature that is not there is None, as Feast has it."""
         return {
-            name: values.decode(kind, messages.get(name)) for name, kind in self.columns.items()
+            name: decode(messages.get(name)) for name, decode in self._decoders
         }
+
+    @cached_property
+    def _decoders(self) -> list[tuple[str, Callable[[bytes | None], Any]]]:
+        return [(name, values.decoder(kind)) for name, kind in self.columns.items()]
 
 
 @dataclass(frozen=True)
@@ -43,12 +47,19 @@ class Row:
     texts: Sequence[str | None]
 
 
-@dataclass(frozen=True)
 class Stored:
-    """One row as it stands in a store."""
+    """One row as it stands in a store; its messages are taken apart when somebody asks for them."""
 
-    event: int  # microseconds since 1970, at the precision of the store
-    messages: Mapping[str, bytes]
+    __slots__ = ("_raw", "_unpack", "event")
+
+    def __init__(self, event: int, raw: Any, unpack: Callable[[Any], dict[str, bytes]]) -> None:
+        self.event = event  # microseconds since 1970, at the precision of the store
+        self._raw, self._unpack = raw, unpack
+
+    @property
+    def messages(self) -> dict[str, bytes]:
+        """The values that are there, by feature."""
+        return self._unpack(self._raw)
 
 
 def entity_key(join_key: str, value: str) -> bytes:

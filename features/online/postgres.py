@@ -1,6 +1,5 @@
 """Feast's PostgreSQL store: a table per view, a row per entity and feature."""
 
-from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import cached_property, lru_cache
@@ -24,6 +23,7 @@ class PostgresStore(OnlineStore):
     def __init__(self, project: str, options: Mapping[str, Any]) -> None:
         super().__init__(project)
         self._options = options
+        self._known: set[str] = set()
 
     @cached_property
     def _connection(self) -> Any:
@@ -31,22 +31,26 @@ class PostgresStore(OnlineStore):
 
     def read(self, views: Sequence[View], keys: Sequence[bytes]) -> Found:
         """Read rows of several views by their keys, in one query."""
-        names = [view.name for view in views]
-        events: dict[str, dict[bytes, datetime]] = {name: {} for name in names}
-        found: dict[str, dict[bytes, dict[str, bytes]]] = {
-            name: defaultdict(dict) for name in names
-        }
-        asked = [*keys]
-        for at, key, name, message, event in self._connection.execute(
-            self._query(views), [asked] * len(views), binary=True
-        ):
-            view = names[at]
-            found[view][key][name] = message
-            events[view][key] = event
-        return {
-            name: {key: Stored(_micros(events[name][key]), row) for key, row in rows.items()}
-            for name, rows in found.items()
-        }
+        there = self._there(views)
+        found: dict[str, dict[bytes, Stored]] = {view.name: {} for view in there}
+        if there:
+            rows = self._connection.execute(
+                self._query(there), [[*keys]] * len(there), binary=True
+            )
+            for at, key, event, names, messages in rows:
+                row = Stored(_micros(event), (names, messages), _named)
+                found[there[at].name][key] = row
+        return found
+
+    def _there(self, views: Sequence[View]) -> list[View]:
+        """Those views that have a table; one that is there is not asked for again."""
+        missing = [view for view in views if view.name not in self._known]
+        for view in missing:
+            asked = "SELECT to_regclass(quote_ident(%s))"
+            name = f"{self.project}_{view.name}"
+            if self._connection.execute(asked, [name]).fetchone()[0] is not None:
+                self._known.add(view.name)
+        return [view for view in views if view.name in self._known]
 
     def change(
         self,
@@ -103,13 +107,21 @@ class PostgresStore(OnlineStore):
         )
 
     def _query(self, views: Sequence[View]) -> Any:
-        each = "SELECT {}, entity_key, feature_name, value, event_ts FROM {} WHERE entity_key = ANY(%b)"
+        each = (
+            "SELECT {}, entity_key, max(event_ts), array_agg(feature_name), array_agg(value) "
+            "FROM {} WHERE entity_key = ANY(%b) GROUP BY entity_key"
+        )
         return sql.SQL(" UNION ALL ").join(
-            sql.SQL(each).format(sql.Literal(at), self._table(view)) for at, view in enumerate(views)
+            sql.SQL(each).format(sql.Literal(at), self._table(view))
+            for at, view in enumerate(views)
         )
 
     def _table(self, view: View) -> Any:
         return sql.Identifier(f"{self.project}_{view.name}")
+
+
+def _named(raw: tuple[Sequence[str], Sequence[bytes]]) -> dict[str, bytes]:
+    return dict(zip(*raw, strict=True))
 
 
 @lru_cache(maxsize=100_000)

@@ -96,13 +96,14 @@ def _found(views: Sequence[View], keys: Sequence[bytes], replies: Sequence[Any])
             messages = list(islice(rest, len(view.names)))
             moment = next(rest)
             if moment is not None:
-                known = {
-                    name: message
-                    for name, message in zip(view.names, messages, strict=True)
-                    if message is not None
-                }
-                found[view.name][key] = Stored(_moment(moment), known)
+                found[view.name][key] = Stored(_moment(moment), (view.names, messages), _named)
     return found
+
+
+def _named(raw: tuple[Sequence[str], Sequence[bytes | None]]) -> dict[str, bytes]:
+    return {
+        name: message for name, message in zip(*raw, strict=True) if message is not None
+    }
 
 
 @lru_cache(maxsize=256)

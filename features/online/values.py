@@ -51,9 +51,10 @@ def texts(kind: FeatureType, column: Any) -> list[str | None]:
     return [None if value is None or value != value else str(value) for value in values]  # noqa: PLR0124
 
 
-def decode(kind: FeatureType, message: bytes | None) -> Any:
-    """Read one value; nothing for a null or for what is not there."""
-    return _READERS[kind](message) if message else None
+def decoder(kind: FeatureType) -> Callable[[bytes | None], Any]:
+    """How to read one value; nothing for a null or for what is not there."""
+    read = _READERS[kind]
+    return lambda message: read(message) if message else None
 
 
 def varint(number: int) -> bytes:
