@@ -9,8 +9,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Literal
 
 from features.errors import QualityError, extra
-from features.moments import NAMES, Moments
 from features.instants import utc
+from features.moments import NAMES, Moments
 from features.timeline import DAY, before, epoch_day, seconds, tie_break
 
 with extra("features"):

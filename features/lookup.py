@@ -216,7 +216,7 @@ def _of_version(row: ViewRow, wanted: str) -> ViewRow:
     if made_by == wanted:
         return row
     reason = f"made by {made_by}, but the index by {wanted}"
-    return ViewRow(Outcome.REFUSED, reason, row._stored, row._view, row._now)  # noqa: SLF001
+    return ViewRow(Outcome.REFUSED, reason, row._stored, row._view, row._now)
 
 
 def _days(age: timedelta | None) -> str:

@@ -7,6 +7,7 @@ finds those that are there already.
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -61,7 +62,8 @@ class Latest:
 
     def _sections(self) -> Iterator[Any]:
         columns = [self.view.join_key, *TIMES, *self.view.names]
-        at, kept, held = 0, [], 0
+        at, held = 0, 0
+        kept: list[Any] = []
         for batch in _scan(self.data, columns):
             wanted = batch.filter(pa.array(self.rows[at : at + len(batch)]))
             at += len(batch)
@@ -200,5 +202,15 @@ def _chunk(column: Any) -> Any:
 
 
 def offline_exists(folder: str) -> bool:
-    """Whether there is anything to materialise from; of a remote folder, that is seen on reading."""
+    """Whether there is anything to read; of a remote folder, that is seen on reading."""
     return "://" in folder or Path(folder).is_dir()
+
+
+def summary(folder: str) -> tuple[int | None, datetime | None]:
+    """How many rows a folder has, and of when the latest is; nothing where there is no folder."""
+    if not offline_exists(folder):
+        return None, None
+    data = ds.dataset(folder, format="parquet")
+    moments = data.to_table(columns=["event_timestamp"])["event_timestamp"]
+    newest = pc.max(moments.cast(_MICROS)).as_py()
+    return len(moments), newest

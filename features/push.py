@@ -31,9 +31,6 @@ with extra("features"):
     import pyarrow as pa
 
 HISTORY, STATS = "user_history", "user_purchase_stats"
-SEED = 20_140_718
-"""The seed of `features.timeline`, which this module can't import without Spark."""
-
 DAY = 86_400
 _SECOND = 1_000_000
 _AHEAD = timedelta(minutes=5)
@@ -159,7 +156,7 @@ class Pusher:
 
 def _in_order(entries: Sequence[tuple[int, str]]) -> list[tuple[int, str]]:
     """Oldest to newest; of one second, as `features.history` orders them."""
-    newest_first = sorted(entries, key=lambda e: (-e[0], tie_break(e[1], SEED), e[1]))
+    newest_first = sorted(entries, key=lambda e: (-e[0], tie_break(e[1]), e[1]))
     return newest_first[::-1]
 
 

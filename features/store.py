@@ -126,9 +126,7 @@ class FeatureRepo:
 
         for view, rows in zip(views, chosen, strict=True):
             with self._asking(f"materialising {view}"):
-                written += write(
-                    self.online, rows, self.settings.chunk_rows, step, replace=replace
-                )
+                written += write(self.online, rows, self.settings.chunk_rows, step, replace=replace)
                 self.store.registry.apply_materialization(
                     self.store.get_feature_view(view),
                     self.settings.project,
@@ -268,7 +266,9 @@ class FeatureRepo:
         with self._asking(f"reading {view}"):
             folder = self.store.get_feature_view(view).batch_source.path
             if not offline_exists(folder):
-                raise StoreError(f"no folder {folder}", where=view, fix="compute the features first")
+                raise StoreError(
+                    f"no folder {folder}", where=view, fix="compute the features first"
+                )
             return latest(layout(view), folder, to_micros(start), to_micros(end))
 
     def _ready(self, view: str) -> None:

@@ -5,13 +5,15 @@ xxHash64 is published in full at github.com/Cyan4973/xxHash; Spark chains column
 
 import struct
 
+SEED = 20_140_718
+
 _MASK = (1 << 64) - 1
 _P1, _P2, _P3 = 0x9E3779B185EBCA87, 0xC2B2AE3D27D4EB4F, 0x165667B19E3779F9
 _P4, _P5 = 0x85EBCA77C2B2AE63, 0x27D4EB2F165667C5
 _SPARK_SEED = 42
 
 
-def tie_break(item: str, seed: int) -> int:
+def tie_break(item: str, seed: int = SEED) -> int:
     """What `features.timeline.tie_break` gives for one column, as a signed number."""
     number = xxhash64(struct.pack("<i", seed), xxhash64(item.encode(), _SPARK_SEED))
     return number - (1 << 64) if number >> 63 else number

@@ -10,12 +10,12 @@ from datetime import datetime
 
 from features.errors import extra
 from features.instants import utc
+from features.ties import SEED
 
 with extra("features"):
     from pyspark.sql import Column, DataFrame
     from pyspark.sql import functions as F
 
-SEED = 20_140_718
 DAY = 86_400
 
 

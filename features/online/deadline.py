@@ -2,9 +2,10 @@
 
 from collections.abc import Callable
 from concurrent.futures import Future
+from contextlib import suppress
 from queue import SimpleQueue
 from threading import Lock, Thread
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from features.errors import SlowStoreError
 from features.online.base import OnlineStore
@@ -71,7 +72,7 @@ class _Asker(Thread):
 
     def __init__(self, connect: Callable[[], OnlineStore]) -> None:
         super().__init__(daemon=True, name="tailor-online-store")
-        self.questions: SimpleQueue[tuple[Question[object], Future[object]] | None] = SimpleQueue()
+        self.questions: SimpleQueue[tuple[Question[Any], Future[Any]] | None] = SimpleQueue()
         self._connect = connect
 
     def run(self) -> None:
@@ -82,15 +83,14 @@ class _Asker(Thread):
             try:
                 store = store or self._connect()
                 answer.set_result(question(store))
-            except BaseException as error:  # noqa: BLE001
-                store = _closed(store)
+            except BaseException as error:
+                _close(store)
+                store = None
                 answer.set_exception(error)
-        _closed(store)
+        _close(store)
 
 
-def _closed(store: OnlineStore | None) -> None:
-    if store:
-        try:
+def _close(store: OnlineStore | None) -> None:
+    with suppress(Exception):  # it may be broken already
+        if store:
             store.close()
-        except Exception:  # noqa: BLE001, S110
-            pass  # it is broken already

@@ -27,9 +27,7 @@ class View:
 
     def decoded(self, messages: Mapping[str, bytes]) -> dict[str, Any]:
         """Read a stored row; a feature that is not there is None, as Feast has it."""
-        return {
-            name: decode(messages.get(name)) for name, decode in self._decoders
-        }
+        return {name: decode(messages.get(name)) for name, decode in self._decoders}
 
     @cached_property
     def _decoders(self) -> list[tuple[str, Callable[[bytes | None], Any]]]:

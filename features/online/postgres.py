@@ -34,9 +34,7 @@ class PostgresStore(OnlineStore):
         there = self._there(views)
         found: dict[str, dict[bytes, Stored]] = {view.name: {} for view in there}
         if there:
-            rows = self._connection.execute(
-                self._query(there), [[*keys]] * len(there), binary=True
-            )
+            rows = self._connection.execute(self._query(there), [[*keys]] * len(there), binary=True)
             for at, key, event, names, messages in rows:
                 row = Stored(_micros(event), (names, messages), _named)
                 found[there[at].name][key] = row

@@ -1,4 +1,4 @@
-"""Feast's Redis store: a hash per entity, with a field per view and feature and one per view's time."""
+"""Feast's Redis store: a hash per entity; fields are a view's features and its time."""
 
 import struct
 from collections.abc import Callable, Mapping, Sequence
@@ -101,9 +101,7 @@ def _found(views: Sequence[View], keys: Sequence[bytes], replies: Sequence[Any])
 
 
 def _named(raw: tuple[Sequence[str], Sequence[bytes | None]]) -> dict[str, bytes]:
-    return {
-        name: message for name, message in zip(*raw, strict=True) if message is not None
-    }
+    return {name: message for name, message in zip(*raw, strict=True) if message is not None}
 
 
 @lru_cache(maxsize=256)

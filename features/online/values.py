@@ -7,13 +7,14 @@ hand because a column of them at once is many times faster than message objects.
 import struct
 from array import array
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from features.errors import StoreError, extra
-from features.repo.types import Array, FeatureType, Float32, Float64, Int64, String
+from features.repo.types import Array, FeatureType, Float32, Float64, Int64, Scalar, String
 
 with extra("features"):
     import pyarrow as pa
@@ -112,7 +113,7 @@ def _floats(kind: FeatureType, column: Any) -> list[bytes]:
     return written
 
 
-def _lists(kind: FeatureType, column: Any) -> list[bytes]:
+def _lists(kind: Scalar, column: Any) -> list[bytes]:
     """Lay all entries out once, then cut them at the bounds of each list."""
     entries = column.flatten()
     if entries.null_count:
@@ -125,7 +126,7 @@ def _lists(kind: FeatureType, column: Any) -> list[bytes]:
         return _string_lists(entries, bounds)
     flat, cuts = _packed(kind, entries, bounds)
     tag = _LISTS[kind]
-    return [_list_of(tag, flat[start:stop]) for start, stop in zip(cuts, cuts[1:], strict=False)]
+    return [_list_of(tag, flat[start:stop]) for start, stop in pairwise(cuts)]
 
 
 def _list_of(tag: bytes, packed: bytes) -> bytes:
@@ -138,13 +139,11 @@ def _list_of(tag: bytes, packed: bytes) -> bytes:
 def _string_lists(entries: Any, bounds: NDArray[np.int64]) -> list[bytes]:
     parts = [_ENTRIES + varint(len(e)) + e for e in entries.cast(pa.binary()).to_pylist()]
     tag, cuts = _LISTS[String], bounds.tolist()
-    contents = [b"".join(parts[a:b]) for a, b in zip(cuts, cuts[1:], strict=False)]
+    contents = [b"".join(parts[a:b]) for a, b in pairwise(cuts)]
     return [tag + varint(len(content)) + content for content in contents]
 
 
-def _packed(
-    kind: FeatureType, entries: Any, bounds: NDArray[np.int64]
-) -> tuple[bytes, Sequence[int]]:
+def _packed(kind: Scalar, entries: Any, bounds: NDArray[np.int64]) -> tuple[bytes, Sequence[int]]:
     """Entries without tags between them, and where each list begins."""
     numbers = entries.to_numpy(zero_copy_only=False)
     if kind is Int64:
@@ -153,9 +152,7 @@ def _packed(
     return numbers.astype(f"<f{width}").tobytes(), (bounds * width).tolist()
 
 
-def _varints(
-    numbers: NDArray[np.int64], bounds: NDArray[np.int64]
-) -> tuple[bytes, Sequence[int]]:
+def _varints(numbers: NDArray[np.int64], bounds: NDArray[np.int64]) -> tuple[bytes, Sequence[int]]:
     groups = numbers.astype(np.uint64)[:, None] >> (np.arange(10, dtype=np.uint64) * np.uint64(7))
     used = groups > 0
     used[:, 0] = True
@@ -179,13 +176,16 @@ def _read_int(message: bytes) -> int:
     return number if number < 0x80 else signed(read_varint(message, 1)[0])
 
 
-def _read_double(message: bytes, read: Any = struct.Struct("<xd").unpack) -> float:
-    number: float = read(message)[0]
+_DOUBLE_IN, _FLOAT_IN = struct.Struct("<xd").unpack, struct.Struct("<xf").unpack
+
+
+def _read_double(message: bytes) -> float:
+    number: float = _DOUBLE_IN(message)[0]
     return number
 
 
-def _read_float(message: bytes, read: Any = struct.Struct("<xf").unpack) -> float:
-    number: float = read(message)[0]
+def _read_float(message: bytes) -> float:
+    number: float = _FLOAT_IN(message)[0]
     return number
 
 

@@ -1,5 +1,6 @@
-"""The types of features. Named as Feast names them, but here without importing Feast: a look-up
-needs only this much of the definitions, and Feast takes seconds to import.
+"""The types of features, named as Feast names them.
+
+Here without importing Feast, which takes seconds: a look-up needs no more of the definitions.
 """
 
 from dataclasses import dataclass

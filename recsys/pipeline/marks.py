@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from features.online.connect import place
 from recsys.artifacts import Artifact
 from recsys.artifacts.files import write_atomically
 from recsys.pipeline.stage import Context
@@ -28,5 +29,7 @@ def _path(context: Context) -> Path:
 
 
 def _mark(context: Context, version: str) -> str:
-    # the registry holds whole paths: a home that was moved is filled again
-    return f"{version} {context.store.home}\n"
+    # the registry holds whole paths: a home that was moved is filled again, and so is another store
+    settings = context.settings.features.store
+    online = place(settings, context.store.home)
+    return f"{version} {context.store.home} {settings.project} {online}\n"

@@ -87,9 +87,7 @@ def named(everything, project: str):
 @pytest.mark.spark
 def test_every_byte_is_what_feast_would_have_written(repo, by_feast):
     steps: list[tuple[int, int]] = []
-    count = repo.materialize(
-        AS_OF - DAY, AS_OF + DAY, VIEWS, lambda *step: steps.append(step)
-    )
+    count = repo.materialize(AS_OF - DAY, AS_OF + DAY, VIEWS, lambda *step: steps.append(step))
     assert count == 6 * len(VIEWS)
     assert steps[:3] == [(4, count), (6, count), (10, count)]
     ours = named(everything_in(repo.home, repo.settings), repo.settings.project)

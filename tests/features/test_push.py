@@ -46,7 +46,9 @@ def computed(spark, tmp_path_factory):
 
     def compute(rows, as_of) -> Path:
         out = tmp_path_factory.mktemp("offline")
-        purchases = spark.createDataFrame([bought(r, n) for n, r in enumerate(rows)], ddl(PURCHASES))
+        purchases = spark.createDataFrame(
+            [bought(r, n) for n, r in enumerate(rows)], ddl(PURCHASES)
+        )
         _written(user_purchase_stats(purchases, items, as_of), out / "user_purchase_stats")
         _written(user_history(purchases, as_of, RECENT), out / "user_history")
         write_user_embeddings(
