@@ -14,6 +14,8 @@ from features.online.values import read_varint, signed, varint
 with extra("features"):
     import mmh3
     import redis
+    from redis.backoff import NoBackoff
+    from redis.retry import Retry
 
 _ATTEMPTS = 100
 
@@ -27,7 +29,8 @@ class RedisStore(OnlineStore):
 
     @cached_property
     def _client(self) -> Any:
-        return redis.Redis(**self._options)
+        # its own default tries for seconds; whoever asks here has a deadline
+        return redis.Redis(**self._options, retry=Retry(NoBackoff(), 1))
 
     def read(self, views: Sequence[View], keys: Sequence[bytes]) -> Found:
         """Read rows of several views by their keys, in one round trip."""

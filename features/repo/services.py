@@ -1,19 +1,20 @@
 """The feature services: what online and training read, by name, so that both read the same."""
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from features.errors import extra
 from features.repo.entities import OWNER
 from features.repo.views import PUBLISHED, user_views
 
-with extra("features"):
+if TYPE_CHECKING:
     from feast import FeatureService, FeatureView
 
 ONLINE = "shopper_online"
 TRAINING = "training"
 
 
-def feature_services(views: Mapping[str, FeatureView]) -> list[FeatureService]:
+def feature_services(views: Mapping[str, "FeatureView"]) -> list["FeatureService"]:
     """Build the two services over the views."""
     shopper = [views[name] for name in user_views()]
     # a published list is an answer, not a feature: training on it would teach the old model
@@ -24,7 +25,10 @@ def feature_services(views: Mapping[str, FeatureView]) -> list[FeatureService]:
     ]
 
 
-def _service(name: str, description: str, views: list[FeatureView]) -> FeatureService:
+def _service(name: str, description: str, views: list["FeatureView"]) -> "FeatureService":
+    with extra("features"):  # Feast takes seconds to import
+        from feast import FeatureService
+
     return FeatureService(
         name=name, features=views, description=description, owner=OWNER,
         tags={"product": "tailor"},
