@@ -5,7 +5,9 @@ chunk at a time. Every chunk is one transaction; a killed run leaves whole rows,
 finds those that are there already.
 """
 
+import gc
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -15,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.errors import StoreError, extra
-from features.online.base import Changes, Found, OnlineStore
+from features.online.base import Found, OnlineStore
 from features.online.layout import Row, Stored, View, entity_key
 from features.online.values import arrow_type, encode, texts
 from features.repo.types import String
@@ -106,17 +108,33 @@ def write(
     A row that is there with the same time and values is left alone, and so is one that tells of a
     later time (a purchase pushed meanwhile), unless all are to be replaced.
     """
-    view, written = chosen.view, 0
-    for batch in chosen.batches(size):
-        rows = rows_of(view, batch)
-        changes = store.change(
-            [view],
-            [row.key for row in rows],
-            lambda found, rows=rows: changed(store, view, rows, found, replace=replace),  # type: ignore[misc]
-        )
-        written += len(changes[view.name])
-        progress(len(rows))
+    written = 0
+    with _only_new_garbage():
+        for batch in chosen.batches(size):
+            rows = rows_of(chosen.view, batch)
+            written += write_rows(store, chosen.view, rows, replace=replace)
+            progress(len(rows))
     return written
+
+
+def write_rows(store: OnlineStore, view: View, rows: list[Row], *, replace: bool) -> int:
+    """Write those that are not there yet, in one transaction, and tell how many they were."""
+    changes = store.change(
+        [view],
+        [row.key for row in rows],
+        lambda found: {view.name: _changed(store, view, rows, found, replace=replace)},
+    )
+    return len(changes[view.name])
+
+
+@contextmanager
+def _only_new_garbage() -> Iterator[None]:
+    """Keep the collector from going through all of Feast again and again; a quarter of the time."""
+    gc.freeze()
+    try:
+        yield
+    finally:
+        gc.unfreeze()
 
 
 def rows_of(view: View, table: Any) -> list[Row]:
@@ -136,16 +154,14 @@ def rows_of(view: View, table: Any) -> list[Row]:
     return [Row(*parts) for parts in zip(*per_row, strict=True)]
 
 
-def changed(
+def _changed(
     store: OnlineStore, view: View, rows: list[Row], found: Found, *, replace: bool
-) -> Changes:
+) -> list[Row]:
     """Leave out the rows that are there already, and those that would go back in time."""
     if view.name not in found:
         raise StoreError("the online store has no place for it", where=view.name, fix=APPLY)
     stored = found[view.name]
-    return {
-        view.name: [row for row in rows if _differs(store, view, row, stored.get(row.key), replace)]
-    }
+    return [row for row in rows if _differs(store, view, row, stored.get(row.key), replace)]
 
 
 def _differs(

@@ -16,7 +16,7 @@ from typing import Any
 
 from features.errors import StoreError, extra
 from features.instants import from_micros, to_micros, utc
-from features.materialize import APPLY, Latest, changed, latest, offline_exists, rows_of, write
+from features.materialize import APPLY, Latest, latest, offline_exists, rows_of, write, write_rows
 from features.online.base import OnlineStore
 from features.online.connect import connect, place, secrets
 from features.online.layout import entity_key
@@ -174,12 +174,7 @@ class FeatureRepo:
         with self._asking(f"publishing {PUBLISHED}"):
             for first in range(0, len(lists), size):
                 rows = rows_of(view, lists.slice(first, size))
-                changes = self.online.change(
-                    [view],
-                    [row.key for row in rows],
-                    lambda found, rows=rows: changed(self.online, view, rows, found, replace=True),  # type: ignore[misc]
-                )
-                written += len(changes[PUBLISHED])
+                written += write_rows(self.online, view, rows, replace=True)
         return written
 
     def read(self, view: str, users: Sequence[str]) -> Answer:

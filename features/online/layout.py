@@ -4,7 +4,7 @@ import struct
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 from features.online import values
 from features.repo.types import FeatureType
@@ -34,8 +34,7 @@ class View:
         return [(name, values.decoder(kind)) for name, kind in self.columns.items()]
 
 
-@dataclass(frozen=True)
-class Row:
+class Row(NamedTuple):
     """One row to write: messages and texts in the order of the view's columns."""
 
     key: bytes

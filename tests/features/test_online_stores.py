@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
+from pydantic import SecretStr
 
 from features.errors import StoreError
 from features.repo.views import SPECS
@@ -168,3 +169,28 @@ def test_a_folder_without_a_column_is_refused_by_name(repo, tmp_path):
     repo.apply(tmp_path)
     with pytest.raises(StoreError, match=r"user_profile.*has no column guidance"):
         repo.materialize(AS_OF - DAY, AS_OF, ["user_profile"])
+
+
+@pytest.mark.postgres
+def test_the_registry_may_be_in_postgresql(tmp_path):
+    with store_settings("postgres") as own:
+        url = own.connection.get_secret_value()
+        asked = own.model_copy(update={"registry": SecretStr(url)})
+        write_view(tmp_path / "offline", "user_profile", edge_table("user_profile"))
+        repo = FeatureRepo(tmp_path / "home", asked)
+        repo.apply(tmp_path / "offline")
+        assert not (tmp_path / "home" / "registry.db").exists()
+        assert repo.materialize(AS_OF, AS_OF, ["user_profile"]) == 6
+        status = {view.name: view for view in FeatureRepo(tmp_path / "home", asked).status()}
+        assert status["user_profile"].materialized_until == AS_OF
+
+
+@pytest.mark.spark
+def test_feasts_own_push_reaches_the_views(repo):
+    """Whoever pushes through Feast, as its server does, is read as well."""
+    row = edge_table("user_history").slice(3, 1)
+    name = row["user_id"][0].as_py()
+    repo.erase(name)
+    repo.store.push("user_history_push", row.to_pandas())
+    assert repo.read("user_history", [name])["item_ids"] == row["item_ids"].to_pylist()
+    assert repo.read("user_history", [name]) == repo.read_by_feast("user_history", [name])
