@@ -1,6 +1,7 @@
 """A purchase pushed online is what the batch would have computed a moment later."""
 
 import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
 
@@ -82,12 +83,12 @@ def filled(home: Path, settings, offline: Path, as_of=AS_OF) -> FeatureRepo:
     return repo
 
 
-def pusher(repo: FeatureRepo, computed) -> Pusher:
+def pusher(repo: FeatureRepo, computed, recent: int = RECENT) -> Pusher:
     order = pq.read_table(computed.shelf / "item_ids.parquet")["item_id"].to_pylist()
     positions = {item: at for at, item in enumerate(order)}
     vectors = np.load(computed.shelf / "items.npy")
     taste = ItemVectors("user_embedding", "tiny-1", positions, vectors, HALF_LIFE)
-    return Pusher(repo, [taste], RECENT, clock=lambda: day("2024-12-31"))
+    return Pusher(repo, [taste], recent, clock=lambda: day("2024-12-31"))
 
 
 def purchase(row: str) -> Purchase:
@@ -215,3 +216,22 @@ def test_a_history_hashes_as_in_spark(computed, tmp_path, spark):
         repo.apply(offline)
         pusher(repo, computed).push(Purchase("ann", odd, day("2024-02-01")))
         assert repo.read("user_history", ["ann"]) == batch.read("user_history", ["ann"])
+
+
+@pytest.mark.spark
+def test_purchases_pushed_at_once_are_all_counted(computed, settings, tmp_path):
+    """Two processes of a shop, here two threads with connections of their own."""
+    repo = filled(tmp_path, settings, computed(ANN, AS_OF))
+
+    def shop(hours: range) -> list[Pushed]:
+        own = pusher(FeatureRepo(repo.home, settings), computed, recent=50)
+        moments = [AS_OF + timedelta(hours=hour) for hour in hours]
+        return [own.push(Purchase("ann", "wax", moment)) for moment in moments]
+
+    with ThreadPoolExecutor(2) as shops:
+        outcomes = [*shops.map(shop, (range(0, 20, 2), range(1, 20, 2)))]
+    assert {each for outcome in outcomes for each in outcome} == {Pushed.APPLIED}
+    got = told(repo, "ann")
+    assert got["user_purchase_stats"]["purchases"] == 3 + 20
+    pushed = [int((AS_OF + timedelta(hours=hour)).timestamp()) for hour in range(20)]
+    assert got["user_history"]["item_times"][3:] == pushed

@@ -123,20 +123,21 @@ def store(context: Context, draft: Draft) -> None:
 
     offline = _offline(context)
     repo = FeatureRepo(context.store.home / "feast", context.settings.features.store)
-    marks.clear(context)
+    moment, before = moments_of_run.serve, marks.moment(context)
+    marks.begin(context, moment)
     repo.apply(offline)
-    start, end = moments_of_run.serve - DAY, moments_of_run.serve + DAY
     views = [view for view in VIEWS if (offline / view).exists()]
-    # data that ends earlier than what is online: other data, which must not be mixed with these
-    earlier = any((view.materialized_until or end) > end for view in repo.status())
     written = repo.materialize(
-        start, end, views, progress=context.progress("store"), replace=earlier
+        moment - DAY,
+        moment + DAY,
+        views,
+        progress=context.progress("store"),
+        # other data, if they end before what is online: not to be mixed with these
+        replace=before is not None and before > moment,
     )
     (draft.path / FILLED).write_text("\n".join(views) + "\n", encoding="utf-8")
-    marks.write(context, draft.manifest.version)
-    draft.describe(
-        metrics={"views": len(views), "as_of": str(moments_of_run.serve), "written": written}
-    )
+    marks.finish(context, draft.manifest.version, moment)
+    draft.describe(metrics={"views": len(views), "as_of": str(moment), "written": written})
 
 
 def _offline(context: Context) -> Path:
