@@ -26,8 +26,9 @@ def config(home: Path, settings: StoreSettings) -> "RepoConfig":
     with extra("features"):  # Feast takes seconds to import
         from feast import RepoConfig
 
-    # Feast hands PostgreSQL naive UTC times, which a session in another zone would shift
-    os.environ.setdefault("PGTZ", "UTC")
+    if settings.online == "postgres":
+        # Feast hands it naive UTC times, which a session in another zone would shift
+        os.environ.setdefault("PGTZ", "UTC")
     return RepoConfig(
         project=settings.project,
         provider="local",
