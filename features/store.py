@@ -92,7 +92,7 @@ class FeatureRepo:
         A folder may still be missing here; materialising its view is what needs it.
         """
         self.home.mkdir(parents=True, exist_ok=True)
-        with self._asking("applying the feature definitions"):
+        with self.asking("applying the feature definitions"):
             views = feature_views(offline.absolute(), self.settings.max_age_of)
             self.store.apply([user(), item(), *views.values(), *feature_services(views)])
             if self.settings.online == "sqlite":
@@ -125,7 +125,7 @@ class FeatureRepo:
                 progress(done, total)
 
         for view, rows in zip(views, chosen, strict=True):
-            with self._asking(f"materialising {view}"):
+            with self.asking(f"materialising {view}"):
                 written += write(self.online, rows, self.settings.chunk_rows, step, replace=replace)
                 self.store.registry.apply_materialization(
                     self.store.get_feature_view(view),
@@ -150,7 +150,7 @@ class FeatureRepo:
         count = 0
         for done, view in enumerate(views, start=1):
             count += self._latest(view, start, end).count
-            with own_spark_settings(), self._asking(f"materialising {view}"):
+            with own_spark_settings(), self.asking(f"materialising {view}"):
                 self._ready(view)
                 self.store.materialize(utc(start), utc(end), feature_views=[view])
             if progress:
@@ -171,7 +171,7 @@ class FeatureRepo:
         if "created_timestamp" not in lists.column_names:
             lists = lists.append_column("created_timestamp", lists["event_timestamp"])
         written, size = 0, self.settings.chunk_rows
-        with self._asking(f"publishing {PUBLISHED}"):
+        with self.telling(f"publishing {PUBLISHED}"):
             for first in range(0, len(lists), size):
                 rows = rows_of(view, lists.slice(first, size))
                 written += write_rows(self.online, view, rows, replace=True)
@@ -182,7 +182,7 @@ class FeatureRepo:
         self.check([view])
         wanted = layout(view)
         keys = [entity_key(wanted.join_key, name) for name in users]
-        with self._asking(f"reading {view}"):
+        with self.telling(f"reading {view}"):
             found = self.online.read([wanted], list(dict.fromkeys(keys)))
         if view not in found:
             raise StoreError("the online store has no place for it", where=view, fix=APPLY)
@@ -199,7 +199,7 @@ class FeatureRepo:
         self.check([view])
         names = layout(view).names
         rows = [{layout(view).join_key: name} for name in users]
-        with self._asking(f"reading {view}"):
+        with self.asking(f"reading {view}"):
             response = self.store.get_online_features(
                 features=[f"{view}:{name}" for name in names], entity_rows=rows
             )
@@ -211,7 +211,7 @@ class FeatureRepo:
         """Remove a shopper from every view online; tells how many features of each were there."""
         self.check([])
         views = [layout(view) for view in user_views()]
-        with self._asking("erasing a shopper"):
+        with self.telling("erasing a shopper"):
             removed = self.online.erase(views, entity_key("user_id", name))
         return {view: count for view, count in removed.items() if count}
 
@@ -219,7 +219,7 @@ class FeatureRepo:
         """Tell of each registered view where its rows come from and until when they are online."""
         if not self.applied:
             return []
-        with self._asking("reading the registry"):
+        with self.asking("reading the registry"):
             views = {view.name: view for view in self.store.list_feature_views()}
         return [
             ViewStatus(
@@ -252,13 +252,15 @@ class FeatureRepo:
             yield
 
     @contextmanager
-    def _asking(self, doing: str) -> Iterator[None]:
-        """The same where Feast is asked: it is kept quiet."""
-        with quiet(), self.telling(doing):
-            yield
+    def asking(self, doing: str) -> Iterator[None]:
+        """The same where Feast is asked: it is loaded, and kept quiet."""
+        with self.telling(doing):
+            self.store  # noqa: B018  # it sets filters of warnings, which quiet would take back
+            with quiet():
+                yield
 
     def _latest(self, view: str, start: datetime, end: datetime) -> Latest:
-        with self._asking(f"reading {view}"):
+        with self.asking(f"reading {view}"):
             folder = self.store.get_feature_view(view).batch_source.path
             if not offline_exists(folder):
                 raise StoreError(

@@ -8,14 +8,14 @@ from features.store import FeatureRepo
 with extra("features"):
     from pyspark.sql import DataFrame
 
-    from features.repo.config import own_spark_settings, quiet, told
+    from features.repo.config import own_spark_settings
     from features.repo.services import TRAINING
 
 
 def training_views(repo: FeatureRepo) -> dict[str, bool]:
     """The views that training reads, by the feature service, and whether they have rows offline."""
     repo.check([])
-    with quiet(), told(repo.place, f"reading the feature service {TRAINING}"):
+    with repo.asking(f"reading the feature service {TRAINING}"):
         service = repo.store.get_feature_service(TRAINING)
         names = [part.name for part in service.feature_view_projections]
     folders = {view.name: view.offline for view in repo.status()}
@@ -29,7 +29,7 @@ def training_features(repo: FeatureRepo, asked: DataFrame) -> DataFrame:
     even if they tell of an earlier time. Views without rows offline are left out.
     """
     views = [view for view, there in training_views(repo).items() if there]
-    with quiet(), own_spark_settings(), told(repo.place, f"joining {TRAINING}"):
+    with own_spark_settings(), repo.asking(f"joining {TRAINING}"):
         job = repo.store.get_historical_features(
             entity_df=asked,
             features=[f"{view}:{column}" for view in views for column in layout(view).names],

@@ -17,15 +17,17 @@ if TYPE_CHECKING:
 
 ROWS_PER_WRITE = 1_000
 
-# Feast repeats this whenever it reads its registry, in whatever thread that happens
-warnings.filterwarnings("ignore", "The spark (data source API|offline store) is an experimental")
-
 
 def config(home: Path, settings: StoreSettings) -> "RepoConfig":
     """Configure Feast: Parquet by Spark offline, the online store and registry of the settings."""
     with extra("features"):  # Feast takes seconds to import
         from feast import RepoConfig
+        from feast.infra.offline_stores.contrib.spark_offline_store import spark  # noqa: F401
 
+    # Feast asks for this once at least, and repeats it when it reads its registry in its threads
+    warnings.filterwarnings(
+        "ignore", "The spark (data source API|offline store) is an experimental"
+    )
     if settings.online == "postgres":
         # Feast hands it naive UTC times, which a session in another zone would shift
         os.environ.setdefault("PGTZ", "UTC")
