@@ -9,8 +9,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Literal
 
 from features.errors import QualityError, extra
+from features.instants import utc
 from features.moments import NAMES, Moments
-from features.timeline import DAY, before, epoch_day, seconds, tie_break, utc
+from features.timeline import DAY, before, epoch_day, seconds, tie_break
 
 with extra("features"):
     from pyspark.sql import DataFrame, Window

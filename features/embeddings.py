@@ -20,7 +20,7 @@ with extra("features"):
     import pyarrow.parquet as pq
 
 __all__ = [
-    "catalogue_order", "embed_items", "item_text", "prefix_vectors", "user_vectors",
+    "catalogue_order", "embed_items", "embed_users", "item_text", "prefix_vectors", "user_vectors",
     "write_user_embeddings",
 ]  # fmt: skip
 
@@ -90,6 +90,25 @@ def write_user_embeddings(
             where=str(embeddings),
             fix="embed the items again",
         )
+    return embed_users(
+        user_history, order, vectors, version["encoder"], half_life=half_life, as_of=as_of, out=out
+    )
+
+
+def embed_users(
+    user_history: pa.Table,
+    order: pa.ChunkedArray,
+    vectors: Floats,
+    version: str,
+    *,
+    half_life: float,
+    as_of: datetime,
+    out: Path,
+) -> Floats:
+    """Write a view of shoppers' embeddings from their histories and the items' vectors, by `order`.
+
+    `features.push` makes the same of one history.
+    """
     histories = user_history["item_ids"].combine_chunks()
     times = user_history["item_times"].combine_chunks()
     indptr = np.asarray(histories.offsets) - histories.offsets[0].as_py()
@@ -97,7 +116,7 @@ def write_user_embeddings(
     users = user_vectors(
         indptr, items.to_numpy(), times.flatten().to_numpy(), vectors, half_life
     )  # fmt: skip
-    _write_view(out, {"user_id": user_history["user_id"]}, users, version["encoder"], as_of)
+    _write_view(out, {"user_id": user_history["user_id"]}, users, version, as_of)
     return users
 
 

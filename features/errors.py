@@ -6,6 +6,7 @@
     │   └── UnknownFormatError
     ├── QualityError          readable, but not fit to publish
     ├── StoreError            the feature store is down, or holds something else than expected
+    │   └── SlowStoreError    it did not answer in time
     └── VersionMismatchError  embeddings of one version met an index or model of another
 
 Every error says what happened, where, and what to do about it.
@@ -43,6 +44,10 @@ class QualityError(FeaturesError):
 
 class StoreError(FeaturesError):
     """The feature store can't be reached or was never filled."""
+
+
+class SlowStoreError(StoreError):
+    """The online store did not answer within the deadline."""
 
 
 class VersionMismatchError(FeaturesError):

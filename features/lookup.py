@@ -1,25 +1,33 @@
-"""Online look-up with our own freshness: Feast hands out rows of any age.
+"""Online look-up with our own freshness: the store hands out rows of any age.
 
 Every view of a shopper comes with an outcome. Only a FRESH one carries values; a stale row counts
-as missing, and says so. A store that is down is an outcome as well, never an exception.
+as missing, and says so. A store that is down or slow is an outcome as well, never an exception.
+Imports no Feast.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Any
 
-from features.errors import StoreError
-from features.repo.views import user_views
-from features.store import Answer, FeatureRepo
-from features.timeline import utc
+from features.errors import FeaturesError, SlowStoreError
+from features.instants import from_micros, to_micros
+from features.materialize import APPLY
+from features.online.base import Found, OnlineStore
+from features.online.deadline import Timed
+from features.online.layout import Stored, View, entity_key
+from features.repo.views import SPECS, layout, user_views
+from features.store import FeatureRepo
 
 USERS_PER_READ = 1_000
-"""SQLite takes a limited number of keys in one query."""
+HISTORY = "user_history"
+VERSION = "encoder"
+"""The column of an embedding that tells what made it."""
 
 NOTHING: Mapping[str, Any] = MappingProxyType({})
+_MICROSECOND = timedelta(microseconds=1)
 
 
 class Outcome(StrEnum):
@@ -28,21 +36,65 @@ class Outcome(StrEnum):
     FRESH = "fresh"
     STALE = "stale"
     MISSING = "missing"
+    REFUSED = "refused"  # an embedding of another version than is asked for
+    SLOW = "slow"
     UNAVAILABLE = "unavailable"
 
 
-@dataclass(frozen=True)
+class Known(StrEnum):
+    """What a look-up found of a shopper, all views together."""
+
+    WHOLE = "whole"
+    PARTLY = "partly"  # some views are missing, stale or refused
+    EMPTY_HISTORY = "empty history"
+    UNKNOWN = "unknown"
+    SLOW = "slow"
+    UNAVAILABLE = "unavailable"
+
+
 class ViewRow:
     """One view of one shopper; `values` is empty unless the outcome is FRESH."""
 
-    outcome: Outcome
-    values: Mapping[str, Any] = field(default_factory=lambda: NOTHING)
-    event_timestamp: datetime | None = None
-    age: timedelta | None = None
-    reason: str = ""
+    __slots__ = ("_now", "_read", "_reason", "_stored", "_view", "outcome")
+
+    def __init__(
+        self,
+        outcome: Outcome,
+        reason: str = "",
+        stored: Stored | None = None,
+        view: View | None = None,
+        now: int = 0,
+    ) -> None:
+        self.outcome, self._reason = outcome, reason
+        self._stored, self._view, self._now = stored, view, now
+        self._read: Mapping[str, Any] | None = None
+
+    @property
+    def values(self) -> Mapping[str, Any]:
+        """The features by name; read from what was stored when first asked for."""
+        if self.outcome is not Outcome.FRESH or self._view is None or self._stored is None:
+            return NOTHING
+        if self._read is None:
+            self._read = MappingProxyType(self._view.decoded(self._stored.messages))
+        return self._read
+
+    @property
+    def event_timestamp(self) -> datetime | None:
+        """The moment that the row tells of."""
+        return from_micros(self._stored.event) if self._stored else None
+
+    @property
+    def age(self) -> timedelta | None:
+        """How long ago that was; features of the coming midnight are as new as can be."""
+        return max(self._now - self._stored.event, 0) * _MICROSECOND if self._stored else None
+
+    @property
+    def reason(self) -> str:
+        """Why there are no values."""
+        return self._reason.format(age=_days(self.age)) if self.age is not None else self._reason
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)
 class ShopperRow:
     """All that the online store knows of a shopper, by view."""
 
@@ -58,57 +110,114 @@ class ShopperRow:
         """Whether any view is fresh."""
         return any(row.outcome is Outcome.FRESH for row in self.views.values())
 
+    @property
+    def found(self) -> Known:
+        """What was found, in one word."""
+        outcomes = {row.outcome for row in self.views.values()}
+        if outcomes <= {Outcome.SLOW, Outcome.UNAVAILABLE}:
+            return Known.SLOW if Outcome.SLOW in outcomes else Known.UNAVAILABLE
+        if outcomes == {Outcome.MISSING}:
+            return Known.UNKNOWN
+        history = self.views.get(HISTORY)
+        if history and history.outcome is Outcome.FRESH and not history.values["item_ids"]:
+            return Known.EMPTY_HISTORY
+        return Known.WHOLE if outcomes == {Outcome.FRESH} else Known.PARTLY
+
 
 class Lookup:
-    """Reads shoppers from the online store and judges how old what it read is."""
+    """Reads shoppers from the online store and judges how old what it read is.
+
+    For several threads at once. `versions` says, by view, which encoder's embeddings are wanted.
+    """
 
     def __init__(
-        self, repo: FeatureRepo, max_age: timedelta, clock: Callable[[], datetime]
+        self,
+        repo: FeatureRepo,
+        max_age: timedelta | None,
+        clock: Callable[[], datetime],
+        *,
+        versions: Mapping[str, str] = NOTHING,
+        views: Sequence[str] = (),
     ) -> None:
-        self.repo, self.max_age, self.clock = repo, max_age, clock
+        self.repo, self.clock, self.versions = repo, clock, versions
+        self._views = [layout(name) for name in views or user_views()]
+        self._oldest = {
+            view.name: (repo.settings.max_age_of(view.name) if max_age is None else max_age)
+            // _MICROSECOND
+            for view in self._views
+        }
+        self._timed = Timed(lambda: repo.connect(2 * self._deadline), repo.place_or_setting)
+
+    @property
+    def _deadline(self) -> float:
+        return self.repo.settings.deadline_ms / 1_000
 
     def lookup(self, users: Sequence[str], now: datetime | None = None) -> list[ShopperRow]:
         """One row per shopper asked for, in their order; ages are measured at `now`."""
-        moment = utc(now or self.clock())
+        moment = to_micros(now or self.clock())
         return [
             row
             for first in range(0, len(users), USERS_PER_READ)
             for row in self._lookup(users[first : first + USERS_PER_READ], moment)
         ]
 
-    def _lookup(self, users: Sequence[str], now: datetime) -> list[ShopperRow]:
-        views = {view: self._view(view, users, now) for view in self._views()}
+    def close(self) -> None:
+        """Let go of the connections."""
+        self._timed.close()
+
+    def _lookup(self, users: Sequence[str], now: int) -> list[ShopperRow]:
+        keys = [entity_key("user_id", name) for name in users]
+        try:
+            self.repo.check([])
+            found = self._timed.ask(lambda store: self._read(store, keys), self._deadline)
+        except SlowStoreError as error:
+            return self._none(users, Outcome.SLOW, str(error))
+        except FeaturesError as error:
+            return self._none(users, Outcome.UNAVAILABLE, str(error))
+        views = [self._judge(view, found, keys, now) for view in self._views]
+        names = [view.name for view in self._views]
         return [
-            ShopperRow(name, {view: rows[index] for view, rows in views.items()})
-            for index, name in enumerate(users)
+            ShopperRow(user, dict(zip(names, rows, strict=True)))
+            for user, rows in zip(users, zip(*views, strict=True), strict=True)
         ]
 
-    def _views(self) -> Sequence[str]:
-        try:
-            return self.repo.online_views
-        except StoreError:
-            return user_views()
+    def _read(self, store: OnlineStore, keys: Sequence[bytes]) -> Found:
+        with self.repo.telling("looking up"):
+            return store.read(self._views, list(dict.fromkeys(keys)))
 
-    def _view(self, view: str, users: Sequence[str], now: datetime) -> list[ViewRow]:
-        try:
-            answer = self.repo.read(view, users)
-        except StoreError as error:
-            return [ViewRow(Outcome.UNAVAILABLE, reason=str(error))] * len(users)
-        return [self._judge(answer, index, now) for index in range(len(users))]
+    def _none(self, users: Sequence[str], outcome: Outcome, reason: str) -> list[ShopperRow]:
+        row = ViewRow(outcome, reason.replace("{", "{{").replace("}", "}}"))
+        return [ShopperRow(user, {view.name: row for view in self._views}) for user in users]
 
-    def _judge(self, answer: Answer, index: int, now: datetime) -> ViewRow:
-        moment: datetime | None = answer["event_timestamp"][index]
-        if moment is None:
-            return ViewRow(Outcome.MISSING, reason="never written")
-        age = max(
-            now - moment, timedelta(0)
-        )  # features of the coming midnight are as new as can be
-        if age > self.max_age:
-            reason = f"{_days(age)} days old, {_days(self.max_age)} allowed"
-            return ViewRow(Outcome.STALE, event_timestamp=moment, age=age, reason=reason)
-        values = {name: rows[index] for name, rows in answer.items() if name != "event_timestamp"}
-        return ViewRow(Outcome.FRESH, MappingProxyType(values), moment, age)
+    def _judge(self, view: View, found: Found, keys: Sequence[bytes], now: int) -> list[ViewRow]:
+        """Tell of one view of many shoppers."""
+        if view.name not in found:
+            return [ViewRow(Outcome.UNAVAILABLE, f"not in the online store; {APPLY}")] * len(keys)
+        rows, oldest = found[view.name], now - self._oldest[view.name]
+        wanted = self.versions.get(view.name) if VERSION in SPECS[view.name].columns else None
+        missing = ViewRow(Outcome.MISSING, "never written")
+        late = f"{{age}} days old, {_days(self._oldest[view.name] * _MICROSECOND)} allowed"
+        judged = []
+        for key in keys:
+            stored = rows.get(key)
+            if stored is None:
+                judged.append(missing)
+            elif stored.event < oldest:
+                judged.append(ViewRow(Outcome.STALE, late, stored, view, now))
+            else:
+                row = ViewRow(Outcome.FRESH, "", stored, view, now)
+                judged.append(_of_version(row, wanted) if wanted else row)
+        return judged
 
 
-def _days(age: timedelta) -> str:
-    return f"{age / timedelta(days=1):.1f}"
+def _of_version(row: ViewRow, wanted: str) -> ViewRow:
+    """Refuse an embedding that another encoder made: it can't be compared with the index."""
+    made_by = row.values[VERSION]
+    if made_by == wanted:
+        return row
+    reason = f"made by {made_by}, but the index by {wanted}"
+    return ViewRow(Outcome.REFUSED, reason, row._stored, row._view, row._now)
+
+
+def _days(age: timedelta | None) -> str:
+    return f"{(age or timedelta(0)) / timedelta(days=1):.1f}"

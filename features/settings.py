@@ -1,8 +1,9 @@
 """Settings of `features`, composed into the one tree by `recsys.settings`."""
 
+from datetime import timedelta
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 Share = Annotated[float, Field(ge=0, le=1)]
 
@@ -50,11 +51,36 @@ class EmbeddingSettings(Part):
     )
 
 
+Days = Annotated[float | None, Field(gt=0)]
+
+
+class MaxAgeSettings(Part):
+    """How old the rows of a view may be, where it is not `features.store.max_age_days`."""
+
+    user_purchase_stats: Days = Field(None, description="days, for the purchase statistics")
+    user_history: Days = Field(None, description="days, for the latest purchases")
+    user_embedding: Days = Field(None, description="days, for the embedding of a shopper's taste")
+    user_collaborative: Days = Field(None, description="days, for the collaborative embedding")
+    user_profile: Days = Field(None, description="days, for the written profile")
+    user_recommendations: Days = Field(None, description="days, for the published list")
+
+
 class StoreSettings(Part):
     """The Feast repository."""
 
     project: str = Field("tailor", description="Feast project name")
-    online: Literal["sqlite"] = Field("sqlite", description="online store")
+    online: Literal["sqlite", "redis", "postgres"] = Field("sqlite", description="online store")
+    connection: SecretStr = Field(
+        SecretStr(""),
+        description="where the online store is: redis://:PASSWORD@HOST:6379/0 or "
+        "postgresql://USER:PASSWORD@HOST:5432/DATABASE?schema=public; empty for sqlite, which is "
+        "a file in the home",
+    )
+    registry: SecretStr = Field(
+        SecretStr(""),
+        description="SQLAlchemy URL of Feast's registry, SQLite or PostgreSQL; empty: SQLite at "
+        "feast/registry.db in the home",
+    )
     clock: Literal["data", "wall"] = Field(
         "data",
         description="what freshness is measured against: the release's data cut, or now; "
@@ -63,6 +89,21 @@ class StoreSettings(Part):
     max_age_days: float = Field(
         7.0, gt=0, description="a feature row older than this counts as missing"
     )
+    max_age: MaxAgeSettings = MaxAgeSettings()
+    deadline_ms: int = Field(
+        1_000,
+        ge=1,
+        description="milliseconds that the online store may take to answer for up to a thousand "
+        "shoppers; slower counts as missing, and says so",
+    )
+    chunk_rows: int = Field(
+        5_000, ge=1, description="rows that materialising writes at once, in one transaction"
+    )
+
+    def max_age_of(self, view: str) -> timedelta:
+        """How old a row of this view may be."""
+        days: float | None = getattr(self.max_age, view, None)
+        return timedelta(days=self.max_age_days if days is None else days)
 
 
 class FeaturesSettings(Part):

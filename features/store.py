@@ -1,38 +1,37 @@
-"""The Feast repository of a home: apply, materialise, publish lists, read online.
+"""The feature store of a home: apply, materialise, publish lists, read online, erase.
 
-Feast does the work; this module says where its files are, keeps it quiet, leaves the caller's
-Spark session as it was, and turns its failures into errors that say what to do. Freshness is not
-judged here: see `features.lookup`.
+Feast holds the definitions and the registry, and reads everything that is written here; rows are
+written and read by `features.online`, in Feast's layout, many times faster. Light to import: Feast
+loads when the registry is asked. Freshness is not judged here: see `features.lookup`.
 """
 
 import sqlite3
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import closing
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from features.errors import StoreError, extra
+from features.instants import from_micros, to_micros, utc
+from features.materialize import APPLY, Latest, latest, offline_exists, rows_of, write, write_rows
+from features.online.base import OnlineStore
+from features.online.connect import connect, place, secrets
+from features.online.layout import entity_key
+from features.repo.config import config, own_spark_settings, quiet, registry_url, told
+from features.repo.entities import item, user
+from features.repo.services import feature_services
+from features.repo.views import PUBLISHED, VIEWS, feature_views, layout, user_views
 from features.settings import StoreSettings
-from features.timeline import utc
 
 with extra("features"):
     import pyarrow as pa
-    from feast import FeatureStore
-    from feast.feature_view import FeatureViewState
-
-    from features.repo.config import config, own_spark_settings, quiet, told
-    from features.repo.entities import item, user
-    from features.repo.services import ONLINE, feature_services
-    from features.repo.views import SPECS, VIEWS, feature_views
 
 Progress = Callable[[int, int], None]
 Answer = Mapping[str, Sequence[Any]]
 """Columns of values, in the order of the shoppers asked for; `event_timestamp` among them."""
-
-PUBLISHED = "user_recommendations"
 
 
 @dataclass(frozen=True)
@@ -46,7 +45,7 @@ class ViewStatus:
 
 
 class FeatureRepo:
-    """Feast over one folder: `registry.db` and `online.db` lie in `home`."""
+    """The store over one folder: what is not on a server lies in `home`."""
 
     def __init__(self, home: Path, settings: StoreSettings) -> None:
         self.home, self.settings = home, settings
@@ -54,12 +53,38 @@ class FeatureRepo:
     @cached_property
     def store(self) -> Any:
         """Feast's own object."""
+        with extra("features"):  # Feast takes seconds to import
+            from feast import FeatureStore
+
         return FeatureStore(config=config(self.home.absolute(), self.settings))
+
+    @cached_property
+    def online(self) -> OnlineStore:
+        """The online store, for one thread at a time."""
+        return self.connect()
+
+    def connect(self, timeout: float | None = None) -> OnlineStore:
+        """Another way in to the online store; `timeout` in seconds, for servers."""
+        return connect(self.home.absolute(), self.settings, timeout)
+
+    @property
+    def place(self) -> str:
+        """Where the online store is, without what is secret."""
+        return place(self.settings, self.home)
+
+    @property
+    def place_or_setting(self) -> str:
+        """The same where the setting may be wrong: then its name."""
+        try:
+            return self.place
+        except StoreError as error:
+            return error.where
 
     @property
     def applied(self) -> bool:
-        """Whether the registry exists."""
-        return (self.home / "registry.db").is_file()
+        """Whether the registry exists; one on a server is asked only when it is needed."""
+        url = registry_url(self.home, self.settings)
+        return not url.startswith("sqlite:///") or Path(url.removeprefix("sqlite:///")).is_file()
 
     def apply(self, offline: Path) -> None:
         """Register entities, views and services over the Parquet folders in `offline`.
@@ -67,12 +92,12 @@ class FeatureRepo:
         A folder may still be missing here; materialising its view is what needs it.
         """
         self.home.mkdir(parents=True, exist_ok=True)
-        views = feature_views(offline.absolute(), timedelta(days=self.settings.max_age_days))
-        with quiet(), told(self.home, "applying the feature definitions"):
+        with self.asking("applying the feature definitions"):
+            views = feature_views(offline.absolute(), self.settings.max_age_of)
             self.store.apply([user(), item(), *views.values(), *feature_services(views)])
-            with closing(sqlite3.connect(self.home / "online.db")) as online:
-                online.execute("PRAGMA journal_mode=WAL")  # readers don't wait for writers
-        self.__dict__.pop("_columns", None)
+            if self.settings.online == "sqlite":
+                with closing(sqlite3.connect(self.home / "online.db")) as online:
+                    online.execute("PRAGMA journal_mode=WAL")  # readers don't wait for writers
 
     def materialize(
         self,
@@ -80,58 +105,121 @@ class FeatureRepo:
         end: datetime,
         views: Sequence[str],
         progress: Progress | None = None,
-    ) -> None:
+        *,
+        replace: bool = False,
+    ) -> int:
         """Copy the latest row per key with an event in [start, end] to the online store.
 
-        Runs in the caller's Spark session. Rows are replaced by key, so a second run over the same
-        data leaves the same rows.
+        Tells how many rows were written: those that are there already with the same time and
+        values are not, nor those with a later row online, unless `replace` says so. Killed, it
+        leaves whole rows, and a second run writes the rest.
         """
         self.check(views)
+        chosen = [self._latest(view, start, end) for view in views]
+        total, done, written = sum(each.count for each in chosen), 0, 0
+
+        def step(rows: int) -> None:
+            nonlocal done
+            done += rows
+            if progress:
+                progress(done, total)
+
+        for view, rows in zip(views, chosen, strict=True):
+            with self.asking(f"materialising {view}"):
+                written += write(self.online, rows, self.settings.chunk_rows, step, replace=replace)
+                self.store.registry.apply_materialization(
+                    self.store.get_feature_view(view),
+                    self.settings.project,
+                    utc(start),
+                    utc(end),
+                )
+        return written
+
+    def materialize_by_feast(
+        self,
+        start: datetime,
+        end: datetime,
+        views: Sequence[str],
+        progress: Progress | None = None,
+    ) -> int:
+        """Do the same as Feast ships it, in the caller's Spark session: to compare with.
+
+        Tells how many rows there were to write.
+        """
+        self.check(views)
+        count = 0
         for done, view in enumerate(views, start=1):
-            with quiet(), own_spark_settings(), told(self.home, f"materialising {view}"):
+            count += self._latest(view, start, end).count
+            with own_spark_settings(), self.asking(f"materialising {view}"):
                 self._ready(view)
                 self.store.materialize(utc(start), utc(end), feature_views=[view])
             if progress:
                 progress(done, len(views))
+        return count
 
-    def write_recommendations(self, lists: pa.Table) -> None:
-        """Publish lists online, in one transaction: shoppers see the old list or the new one.
+    def write_recommendations(self, lists: pa.Table) -> int:
+        """Publish lists online, and tell how many were not there: each shopper sees old or new.
 
-        Columns: user_id, event_timestamp, item_ids, scores, release.
+        Columns: user_id, event_timestamp, item_ids, scores, release. What is published now replaces
+        what was published before, whatever time either tells of.
         """
-        needed = {"user_id", "event_timestamp", *SPECS[PUBLISHED].columns}
+        view = layout(PUBLISHED)
+        needed = {"user_id", "event_timestamp", *view.names}
         if missing := sorted(needed - set(lists.column_names)):
             raise StoreError(f"the lists have no column {', '.join(missing)}", where=PUBLISHED)
         self.check([])
         if "created_timestamp" not in lists.column_names:
             lists = lists.append_column("created_timestamp", lists["event_timestamp"])
-        with quiet(), told(self.home, f"publishing {PUBLISHED}"):
-            self.store.write_to_online_store(PUBLISHED, df=lists.to_pandas())
+        written, size = 0, self.settings.chunk_rows
+        with self.telling(f"publishing {PUBLISHED}"):
+            for first in range(0, len(lists), size):
+                rows = rows_of(view, lists.slice(first, size))
+                written += write_rows(self.online, view, rows, replace=True)
+        return written
 
     def read(self, view: str, users: Sequence[str]) -> Answer:
         """Read a view's row per shopper; `event_timestamp` is None where there is none."""
-        self.check([])
-        rows = [{"user_id": name} for name in users]
-        with quiet(), told(self.home, f"reading {view}"):
-            columns = self._columns[view]
-            refs = [f"{view}:{column}" for column in columns]
-            response = self.store.get_online_features(features=refs, entity_rows=rows)
-            answer = response.to_dict(include_event_timestamps=True)
-        known = [_moment(seconds) for seconds in answer[f"{columns[0]}__ts"]]
-        return {column: answer[column] for column in columns} | {"event_timestamp": known}
+        self.check([view])
+        wanted = layout(view)
+        keys = [entity_key(wanted.join_key, name) for name in users]
+        with self.telling(f"reading {view}"):
+            found = self.online.read([wanted], list(dict.fromkeys(keys)))
+        if view not in found:
+            raise StoreError("the online store has no place for it", where=view, fix=APPLY)
+        stored = found[view]
+        rows = [stored.get(key) for key in keys]
+        values = [wanted.decoded(row.messages if row else {}) for row in rows]
+        events = [from_micros(row.event) if row else None for row in rows]
+        return {name: [row[name] for row in values] for name in wanted.names} | {
+            "event_timestamp": events
+        }
 
-    @property
-    def online_views(self) -> tuple[str, ...]:
-        """The views that the online feature service reads."""
+    def read_by_feast(self, view: str, users: Sequence[str]) -> Answer:
+        """Read the same as Feast does it: to compare with."""
+        self.check([view])
+        names = layout(view).names
+        rows = [{layout(view).join_key: name} for name in users]
+        with self.asking(f"reading {view}"):
+            response = self.store.get_online_features(
+                features=[f"{view}:{name}" for name in names], entity_rows=rows
+            )
+            answer = response.to_dict(include_event_timestamps=True)
+        known = [_moment(seconds) for seconds in answer[f"{names[0]}__ts"]]
+        return {name: answer[name] for name in names} | {"event_timestamp": known}
+
+    def erase(self, name: str) -> dict[str, int]:
+        """Remove a shopper from every view online; tells how many features of each were there."""
         self.check([])
-        with quiet(), told(self.home, f"reading the feature service {ONLINE}"):
-            return tuple(self._columns)
+        views = [layout(view) for view in user_views()]
+        with self.telling("erasing a shopper"):
+            removed = self.online.erase(views, entity_key("user_id", name))
+        return {view: count for view, count in removed.items() if count}
 
     def status(self) -> list[ViewStatus]:
         """Tell of each registered view where its rows come from and until when they are online."""
         if not self.applied:
             return []
-        with quiet(), told(self.home, "reading the registry"):
+        with self.asking("reading the registry"):
             views = {view.name: view for view in self.store.list_feature_views()}
         return [
             ViewStatus(
@@ -146,16 +234,6 @@ class FeatureRepo:
             if name in views
         ]
 
-    @cached_property
-    def _columns(self) -> dict[str, list[str]]:
-        """The columns per view that the online feature service names, read once."""
-        with quiet():
-            service = self.store.get_feature_service(ONLINE)
-        return {
-            part.name: [feature.name for feature in part.features]
-            for part in service.feature_view_projections
-        }
-
     def check(self, views: Sequence[str]) -> None:
         """Refuse to work on a store that was never applied, or on views that it doesn't have."""
         if not self.applied:
@@ -164,19 +242,40 @@ class FeatureRepo:
             )
         if unknown := sorted(set(views) - set(VIEWS)):
             raise StoreError(
-                f"no such view: {', '.join(unknown)}", where="materialise", fix=", ".join(VIEWS)
+                f"no such view: {', '.join(unknown)}", where="feature store", fix=", ".join(VIEWS)
             )
 
+    @contextmanager
+    def telling(self, doing: str) -> Iterator[None]:
+        """Tell what goes wrong without what is secret; for several threads at once."""
+        with told(self.place_or_setting, doing, secrets(self.settings)):
+            yield
+
+    @contextmanager
+    def asking(self, doing: str) -> Iterator[None]:
+        """The same where Feast is asked: it is loaded, and kept quiet."""
+        with self.telling(doing):
+            self.store  # noqa: B018  # it sets filters of warnings, which quiet would take back
+            with quiet():
+                yield
+
+    def _latest(self, view: str, start: datetime, end: datetime) -> Latest:
+        with self.asking(f"reading {view}"):
+            folder = self.store.get_feature_view(view).batch_source.path
+            if not offline_exists(folder):
+                raise StoreError(
+                    f"no folder {folder}", where=view, fix="compute the features first"
+                )
+            return latest(layout(view), folder, to_micros(start), to_micros(end))
+
     def _ready(self, view: str) -> None:
-        """Check that a view has rows to read, and take it out of the state a killed run left.
+        """Take a view out of the state that a killed run of Feast's left.
 
         In that state Feast would stop serving it, should this run fail as well.
         """
-        known = self.store.get_feature_view(view)
-        folder = known.batch_source.path
-        if "://" not in folder and not Path(folder).is_dir():
-            raise StoreError(f"no folder {folder}", where=view, fix="compute the features first")
-        if known.state == FeatureViewState.MATERIALIZING:
+        from feast.feature_view import FeatureViewState
+
+        if self.store.get_feature_view(view).state == FeatureViewState.MATERIALIZING:
             self.store.set_feature_view_state(view, FeatureViewState.AVAILABLE_ONLINE)
 
 

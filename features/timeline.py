@@ -6,25 +6,17 @@ time, a hash of the item with a fixed seed decides, never an id, a row number or
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import datetime
 
-from features.errors import QualityError, extra
+from features.errors import extra
+from features.instants import utc
+from features.ties import SEED
 
 with extra("features"):
     from pyspark.sql import Column, DataFrame
     from pyspark.sql import functions as F
 
-SEED = 20_140_718
 DAY = 86_400
-
-
-def utc(moment: datetime) -> datetime:
-    """Put the moment in UTC; refuse a naive one, because nobody can know what it means."""
-    if moment.tzinfo is None:
-        raise QualityError(
-            "the moment has no time zone", where=str(moment), fix="pass an aware datetime, in UTC"
-        )
-    return moment.astimezone(UTC)
 
 
 def before(purchases: DataFrame, as_of: datetime) -> DataFrame:

@@ -7,6 +7,7 @@
     │   └── NoReleaseError   nothing was published yet, or nothing intact is left
     ├── RecallError          an approximate index misses too many items
     ├── SampleError          the built-in shop can't be made as asked
+    ├── LabelError           labels that no training set can be made of
     ├── StageError           a pipeline stage can't start
     └── HomeBusyError        another run is at work in this home
 
@@ -19,6 +20,7 @@ __all__ = [
     "ArtifactError",
     "ConflictError",
     "HomeBusyError",
+    "LabelError",
     "MissingExtraError",
     "NoReleaseError",
     "RecallError",
@@ -62,6 +64,10 @@ class RecallError(TailorError):
 
 class SampleError(TailorError):
     """The built-in shop can't be made as asked."""
+
+
+class LabelError(TailorError):
+    """Labels can't be read, or lack what a training set needs."""
 
 
 class StageError(TailorError):

@@ -1,39 +1,54 @@
 """How Feast runs here: where its files are, what it may print, what it must put back."""
 
 import io
+import os
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from features.errors import StoreError, extra
+from features.errors import FeaturesError, StoreError, extra
+from features.online.connect import feast_config
 from features.settings import StoreSettings
 
-with extra("features"):
+if TYPE_CHECKING:
     from feast import RepoConfig
-    from pyspark.sql import SparkSession
 
 ROWS_PER_WRITE = 1_000
 
-# Feast repeats this whenever it reads its registry, in whatever thread that happens
-warnings.filterwarnings("ignore", "The spark (data source API|offline store) is an experimental")
 
+def config(home: Path, settings: StoreSettings) -> "RepoConfig":
+    """Configure Feast: Parquet by Spark offline, the online store and registry of the settings."""
+    with extra("features"):  # Feast takes seconds to import
+        from feast import RepoConfig
+        from feast.infra.offline_stores.contrib.spark_offline_store import spark  # noqa: F401
 
-def config(home: Path, settings: StoreSettings) -> RepoConfig:
-    """Configure Feast: Parquet by Spark offline, SQLite online and as registry, both in `home`."""
+    # Feast asks for this once at least, and repeats it when it reads its registry in its threads
+    warnings.filterwarnings(
+        "ignore", "The spark (data source API|offline store) is an experimental"
+    )
+    if settings.online == "postgres":
+        # Feast hands it naive UTC times, which a session in another zone would shift
+        os.environ.setdefault("PGTZ", "UTC")
     return RepoConfig(
         project=settings.project,
         provider="local",
         registry={
             "registry_type": "sql",
-            "path": f"sqlite:///{home / 'registry.db'}",
+            "path": registry_url(home, settings),
             "serve_features_while_materializing": True,
         },
-        online_store={"type": settings.online, "path": str(home / "online.db")},
+        online_store=feast_config(home, settings),
         offline_store={"type": "spark"},
         batch_engine={"type": "local"},
         materialization={"online_write_batch_size": ROWS_PER_WRITE, "pull_latest_features": True},
     )
+
+
+def registry_url(home: Path, settings: StoreSettings) -> str:
+    """Where the registry is: in the home, or where the settings say."""
+    return settings.registry.get_secret_value() or f"sqlite:///{home / 'registry.db'}"
 
 
 @contextmanager
@@ -47,6 +62,9 @@ def quiet() -> Iterator[None]:
 @contextmanager
 def own_spark_settings() -> Iterator[None]:
     """Undo what Feast sets on the session: with it, backquoted column names become patterns."""
+    with extra("features"):
+        from pyspark.sql import SparkSession
+
     key, spark = "spark.sql.parser.quotedRegexColumnNames", SparkSession.getActiveSession()
     before = spark.conf.get(key, "false") if spark else None
     try:
@@ -57,15 +75,20 @@ def own_spark_settings() -> Iterator[None]:
 
 
 @contextmanager
-def told(home: Path, doing: str) -> Iterator[None]:
-    """Turn whatever Feast or its stores raise into our error."""
+def told(where: str, doing: str, secrets: Sequence[str] = ()) -> Iterator[None]:
+    """Turn whatever Feast or its stores raise into our error, without what must not be shown."""
     try:
         yield
-    except StoreError:
+    except FeaturesError:
         raise
     except Exception as error:
+        said = f"{type(error).__name__}: {error}"
+        for secret in secrets:
+            said = said.replace(secret, "***")
+        # the cause could be printed with the error, and with it what is secret
+        cause = None if said != f"{type(error).__name__}: {error}" else error
         raise StoreError(
-            f"{doing} failed: {type(error).__name__}: {error}",
-            where=str(home),
-            fix="check that the folder is readable and that the features were materialised",
-        ) from error
+            f"{doing} failed: {said}",
+            where=where,
+            fix="check that the store answers and that the features were materialised",
+        ) from cause

@@ -1,17 +1,24 @@
-"""The feature views: one Parquet folder each, columns as the Spark jobs write them."""
+"""The feature views: one Parquet folder each, columns as the Spark jobs write them.
 
-from collections.abc import Sequence
+Light to import: a look-up needs to know the columns, but not Feast.
+"""
+
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from features.errors import extra
+from features.errors import StoreError, extra
+from features.online.layout import View
 from features.repo.entities import OWNER, item, user
+from features.repo.types import Array, FeatureType, Float32, Float64, Int64, String, feast_type
 
-with extra("features"):
-    from feast import Entity, FeatureView, Field
-    from feast.infra.offline_stores.contrib.spark_offline_store.spark_source import SparkSource
-    from feast.types import Array, FeastType, Float32, Float64, Int64, String
+if TYPE_CHECKING:
+    from feast import Entity, FeatureView
+
+PUBLISHED = "user_recommendations"
 
 
 @dataclass(frozen=True)
@@ -20,14 +27,15 @@ class ViewSpec:
 
     entity: str
     description: str
-    columns: dict[str, FeastType]
+    columns: dict[str, FeatureType]
+    pushed: bool = False  # a purchase made now changes its rows at once
 
 
-def _each(kind: FeastType, *names: str) -> dict[str, FeastType]:
+def _each(kind: FeatureType, *names: str) -> dict[str, FeatureType]:
     return dict.fromkeys(names, kind)
 
 
-_EMBEDDING: dict[str, FeastType] = {"embedding": Array(Float32), "encoder": String}
+_EMBEDDING: dict[str, FeatureType] = {"embedding": Array(Float32), "encoder": String}
 
 SPECS: dict[str, ViewSpec] = {
     "user_purchase_stats": ViewSpec(
@@ -37,14 +45,30 @@ SPECS: dict[str, ViewSpec] = {
         | _each(Float64, "recency_days", "tenure_days", "mean_gap_days", "mean_price")
         | _each(Float64, "price_level")
         | _each(Int64, "purchases_30d", "purchases_90d", "purchases_365d"),
+        pushed=True,
     ),
     "user_history": ViewSpec(
         "user",
         "the latest purchases, oldest to newest, with their times in epoch seconds",
         {"item_ids": Array(String), "item_times": Array(Int64), "history_hash": String},
+        pushed=True,
     ),
     "user_embedding": ViewSpec(
-        "user", "decayed mean of the embeddings of the items bought", _EMBEDDING
+        "user", "decayed mean of the text embeddings of the items bought", _EMBEDDING, pushed=True
+    ),
+    "user_collaborative": ViewSpec(
+        "user",
+        "decayed mean of the vectors that the items bought have by what is bought near them",
+        _EMBEDDING,
+        pushed=True,
+    ),
+    "user_profile": ViewSpec(
+        "user",
+        "what a shopper likes and how to recommend to her, written from her history, and how old "
+        "and whose it is: her own, a persona's or everybody's",
+        _each(String, "profile", "guidance", "style", "history_hash", "generator")
+        | _each(String, "prompt_version", "level")
+        | _EMBEDDING,
     ),
     "item_stats": ViewSpec(
         "item",
@@ -63,13 +87,17 @@ SPECS: dict[str, ViewSpec] = {
 VIEWS: tuple[str, ...] = tuple(SPECS)
 
 
-def feature_views(offline: Path, ttl: timedelta) -> dict[str, FeatureView]:
-    """Build the views over the Parquet folders in `offline`, one folder per view."""
-    entities = {"user": user(), "item": item()}
-    return {
-        name: _view(name, spec, entities[spec.entity], offline / name, ttl)
-        for name, spec in SPECS.items()
-    }
+def layout(view: str) -> View:
+    """What a store needs to know of a view."""
+    if view not in SPECS:
+        raise StoreError(f"no such view: {view}", where="feature store", fix=", ".join(VIEWS))
+    return _layout(view)
+
+
+@cache
+def _layout(view: str) -> View:
+    spec = SPECS[view]
+    return View(view, f"{spec.entity}_id", spec.columns)
 
 
 def user_views() -> Sequence[str]:
@@ -77,9 +105,42 @@ def user_views() -> Sequence[str]:
     return [name for name, spec in SPECS.items() if spec.entity == "user"]
 
 
-def _view(name: str, spec: ViewSpec, entity: Entity, folder: Path, ttl: timedelta) -> FeatureView:
+def feature_views(offline: Path, ttl: Callable[[str], timedelta]) -> dict[str, "FeatureView"]:
+    """Build the views over the Parquet folders in `offline`, one folder per view."""
+    entities = {"user": user(), "item": item()}
+    return {
+        name: _view(name, spec, entities[spec.entity], offline / name, ttl(name))
+        for name, spec in SPECS.items()
+    }
+
+
+def _view(
+    name: str, spec: ViewSpec, entity: "Entity", folder: Path, ttl: timedelta
+) -> "FeatureView":
+    with extra("features"):
+        from feast import FeatureView, Field
+
     about = {"description": spec.description, "owner": OWNER}
-    source = SparkSource(
+    key = Field(name=entity.join_key, dtype=feast_type(String), description=entity.description)
+    fields = [Field(name=column, dtype=feast_type(kind)) for column, kind in spec.columns.items()]
+    tags = {"entity": spec.entity, "product": "tailor"}
+    return FeatureView(
+        name=name, entities=[entity], ttl=ttl, schema=[key, *fields],
+        source=_source(name, spec, folder), tags=tags, **about,
+    )  # fmt: skip
+
+
+def _source(name: str, spec: ViewSpec, folder: Path) -> Any:
+    """Parquet for what the jobs compute; a push source over it where purchases come in one by one.
+
+    A push source has one batch source behind it, so each such view has its own.
+    """
+    with extra("features"):
+        from feast import PushSource
+        from feast.infra.offline_stores.contrib.spark_offline_store.spark_source import SparkSource
+
+    about = {"description": spec.description, "owner": OWNER}
+    parquet = SparkSource(
         name=f"{name}_parquet",
         path=str(folder),
         file_format="parquet",
@@ -87,10 +148,11 @@ def _view(name: str, spec: ViewSpec, entity: Entity, folder: Path, ttl: timedelt
         created_timestamp_column="created_timestamp",
         **about,
     )
-    key = Field(name=entity.join_key, dtype=String, description=entity.description)
-    fields = [Field(name=column, dtype=dtype) for column, dtype in spec.columns.items()]
-    tags = {"entity": spec.entity, "product": "tailor"}
-    return FeatureView(
-        name=name, entities=[entity], ttl=ttl, schema=[key, *fields], source=source, tags=tags,
-        **about,
-    )  # fmt: skip
+    if not spec.pushed:
+        return parquet
+    return PushSource(name=push_source(name), batch_source=parquet, **about)
+
+
+def push_source(view: str) -> str:
+    """Name the source that takes a view's rows one by one."""
+    return f"{view}_push"

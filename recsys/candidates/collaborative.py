@@ -3,6 +3,7 @@
 A shopper is the decayed mean of her items' vectors, by the function that makes her taste vector.
 """
 
+import hashlib
 import json
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -64,6 +65,12 @@ class Collaborative:
         made = _with(catalogue, (answers / longest).astype(np.float32))
         return cls(normalised(spread), ItemIndex.build(made, settings, seed=seed))
 
+    @property
+    def version(self) -> str:
+        """Names these vectors: learned again from other links, they can't be compared."""
+        digest = hashlib.sha256(np.ascontiguousarray(self.queries).tobytes()).hexdigest()
+        return f"links-{self.queries.shape[1]}-{digest[:12]}"
+
     def vectors(self, shoppers: Shoppers) -> Floats:
         """Shoppers (U, D), from their histories; zeros where nothing is known."""
         return user_vectors(
@@ -76,13 +83,17 @@ class Collaborative:
         np.save(out / QUERIES, self.queries)
         np.save(out / ANSWERS, self.index.catalogue.vectors)
         self.index.save(out / FAISS)
-        card = {"items": self.index.catalogue.fingerprint}
+        card = {
+            "items": self.index.catalogue.fingerprint,
+            "version": self.version,
+            "half_life": HALF_LIFE,
+        }
         (out / CARD).write_text(json.dumps(card), encoding="utf-8")
 
     @classmethod
     def load(cls, folder: Path, catalogue: Catalogue, device: str = "cpu") -> "Collaborative":
         """Open what was saved; vectors of another catalogue are refused."""
-        if read_json(folder / CARD) != {"items": catalogue.fingerprint}:
+        if read_json(folder / CARD).get("items") != catalogue.fingerprint:
             raise VersionMismatchError(
                 "vectors of another catalogue", where=str(folder), fix="build the index again"
             )

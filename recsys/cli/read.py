@@ -1,7 +1,7 @@
 """`tailor recommend` and `tailor lookup`: what is published, as an engineer reads it."""
 
 import argparse
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from recsys.cli.output import as_json, errors, out, table
@@ -76,24 +76,19 @@ def _price(price: Any) -> str:
 
 
 def _lookup(args: argparse.Namespace, settings: Settings) -> int:
-    from features.lookup import Lookup
-    from features.store import FeatureRepo
+    from recsys.online import lookup_of
     from recsys.published import Published
 
     published = Published.open(settings)
-    store = settings.features.store
-    now = (
-        datetime.now(UTC)
-        if store.clock == "wall"
-        else datetime.fromisoformat(published.release.data_cut)
-    )
-    repo = FeatureRepo(settings.home.resolve() / "feast", store)
-    row = Lookup(repo, timedelta(days=store.max_age_days), lambda: now).lookup([args.user])[0]
+    lookup = lookup_of(settings, published.release, published.artifacts)
+    now = lookup.clock()
+    row = lookup.lookup([args.user], now)[0]
     if args.json:
         as_json(
             {
                 "user": args.user,
                 "now": now,
+                "found": row.found,
                 "views": {
                     name: {
                         "outcome": view.outcome,
@@ -120,7 +115,7 @@ def _show_row(row: Any, now: datetime) -> None:
             ("feature", "value"),
             [(key, _short(value)) for key, value in view.values.items()],
         )
-    out().print(f"[dim]ages measured at {now.isoformat()}[/]")
+    out().print(f"[dim]{row.found}; ages measured at {now.isoformat()}[/]")
     if not row.known:
         errors().print(f"nothing fresh is known of {errors().escape(row.user_id)}")
 

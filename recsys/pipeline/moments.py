@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Self
 
 NAMES = ("early", "train", "validate", "eval", "serve")
+SERVE = NAMES[-1]
 FILE = "moments.json"
 
 

@@ -60,7 +60,7 @@ def _write_results(context: Context, engine: Engine, releases: Releases, release
 
 def _serve_online(context: Context, release: Release) -> None:
     """Put the lists into the feature store, each under the id of its release."""
-    from features.store import FeatureRepo  # Feast takes seconds to import
+    from features.store import FeatureRepo
 
     settings = context.settings.features.store
     repo = FeatureRepo(context.store.home / "feast", settings)

@@ -6,7 +6,7 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from features.lookup import Lookup, Outcome
+from features.lookup import Known, Lookup, Outcome
 from features.settings import StoreSettings
 from features.store import FeatureRepo
 from tests.features.shop import day
@@ -67,10 +67,13 @@ def test_an_unknown_shopper_misses_every_view(repo):
         "user_purchase_stats",
         "user_history",
         "user_embedding",
+        "user_collaborative",
+        "user_profile",
         "user_recommendations",
     }
     assert {view.outcome for view in row.views.values()} == {Outcome.MISSING}
     assert not row.known
+    assert row.found is Known.UNKNOWN
     assert dict(row.values("user_history")) == {}
 
 

@@ -61,7 +61,7 @@ def repo(offline: Path) -> FeatureRepo:
     filled.apply(offline)
     steps: list[tuple[int, int]] = []
     filled.materialize(AS_OF - timedelta(days=1), AS_OF, WRITTEN, lambda *step: steps.append(step))
-    assert steps == [(1, 4), (2, 4), (3, 4), (4, 4)]
+    assert steps == [(2, 8), (4, 8), (6, 8), (8, 8)]
     return filled
 
 

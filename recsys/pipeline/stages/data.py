@@ -8,7 +8,7 @@ from pathlib import Path
 from recsys.artifacts.store import Draft
 from recsys.errors import StageError, extra
 from recsys.pipeline import marks
-from recsys.pipeline.moments import NAMES, RunMoments
+from recsys.pipeline.moments import NAMES, SERVE, RunMoments
 from recsys.pipeline.stage import Context
 from recsys.settings import CutSettings
 from recsys.tables import read_table
@@ -19,9 +19,11 @@ with extra("features"):
     from features import cuts, history, moments
     from features import embeddings as embedding
     from features.ingest import ingest as read_raw
+    from features.repo.views import VIEWS
     from features.timeline import in_memory
 
-VIEWS = "views.txt"
+FILLED = "views.txt"
+DAY = timedelta(days=1)
 
 
 def ingest(context: Context, draft: Draft) -> None:
@@ -109,40 +111,44 @@ def embeddings(context: Context, draft: Draft) -> None:
 
 
 def store(context: Context, draft: Draft) -> None:
-    """Apply the Feast repository and materialise the features that serve, where any do."""
+    """Apply the feature definitions and bring the features that serve online."""
     moments_of_run = RunMoments.read(context.path("features"))
-    if "serve" not in moments_of_run.names:  # the store at hand stays as it is
-        (draft.path / VIEWS).write_text("", encoding="utf-8")
-        draft.describe(metrics={"views": 0})
-        return
-    from features.repo.views import user_views  # Feast takes seconds to import
+    if SERVE not in moments_of_run.names:
+        raise StageError(
+            f"nothing to serve at: by {moments_of_run.protocol} each shopper has her own moment",
+            where="store",
+            fix="use `tailor evaluate ranking`, or set cuts.protocol to temporal",
+        )
     from features.store import FeatureRepo
 
     offline = _offline(context)
     repo = FeatureRepo(context.store.home / "feast", context.settings.features.store)
-    marks.clear(context)
+    moment, before = moments_of_run.serve, marks.moment(context)
+    marks.begin(context, moment)
     repo.apply(offline)
-    moment = moments_of_run.serve
-    day = timedelta(days=1)
-    views = [
-        *(view for view in user_views() if (offline / view).exists()),
-        "item_stats",
-        "item_embedding",
-    ]
-    repo.materialize(moment - day, moment + day, views, progress=context.progress("store"))
-    (draft.path / VIEWS).write_text("\n".join(views) + "\n", encoding="utf-8")
-    marks.write(context, draft.manifest.version)
-    draft.describe(metrics={"views": len(views), "as_of": str(moment)})
+    views = [view for view in VIEWS if (offline / view).exists()]
+    written = repo.materialize(
+        moment - DAY,
+        moment + DAY,
+        views,
+        progress=context.progress("store"),
+        # other data, if they end before what is online: not to be mixed with these
+        replace=before is not None and before > moment,
+    )
+    (draft.path / FILLED).write_text("\n".join(views) + "\n", encoding="utf-8")
+    marks.finish(context, draft.manifest.version, moment)
+    draft.describe(metrics={"views": len(views), "as_of": str(moment), "written": written})
 
 
 def _offline(context: Context) -> Path:
     """One folder of views for Feast, by links that move with the artifacts at hand."""
     offline = context.store.home / "feast" / "offline"
     offline.mkdir(parents=True, exist_ok=True)
-    sources = [context.path("features") / "serve", context.path("embeddings") / "serve"]
-    folders = [view for source in sources for view in source.iterdir() if view.is_dir()]
-    for view in [*folders, context.path("embeddings") / "item_embedding"]:
-        link = offline / view.name
-        link.unlink(missing_ok=True)
-        link.symlink_to(view)
+    for view in VIEWS:
+        (offline / view).unlink(missing_ok=True)
+        for artifact in context.inputs.values():
+            for folder in (artifact.path / SERVE / view, artifact.path / view):
+                if folder.is_dir():
+                    (offline / view).symlink_to(folder)
+                    break
     return offline

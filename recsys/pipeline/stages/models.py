@@ -7,15 +7,17 @@ from pathlib import Path
 import numpy as np
 
 from features.decay import prefix_vectors
+from features.embeddings import embed_users
 from recsys.arrays import Floats, Ints, Longs
 from recsys.artifacts.store import Draft
 from recsys.candidates import ItemMatrix, LinkVectors
+from recsys.candidates.collaborative import HALF_LIFE
 from recsys.candidates.faiss_index import ItemIndex
 from recsys.candidates.matrices import wording
 from recsys.candidates.similar import nearest_items
 from recsys.catalogue import Catalogue
 from recsys.errors import extra
-from recsys.pipeline.moments import RunMoments
+from recsys.pipeline.moments import SERVE, RunMoments
 from recsys.pipeline.parts import (
     FAISS,
     LINKS,
@@ -34,6 +36,10 @@ from recsys.ranker.model import train as train_ranker
 from recsys.rerank import Reranker
 from recsys.settings import Settings
 from recsys.shoppers import Shoppers
+from recsys.tables import read_table
+
+with extra("recsys"):
+    import pyarrow as pa
 
 with extra("llm"):
     from personalizer.hypernet import HyperNetwork
@@ -67,7 +73,18 @@ def _links(context: Context, moment: str, out: Path, catalogue: Catalogue) -> No
     ItemMatrix.load(out / "transitions", catalogue).twice().save(out / "two_steps")
     support = ItemMatrix.from_table(folder / "transitions", catalogue, "support")
     settings = context.settings
-    LinkVectors.learn(support, catalogue, settings.index, seed=settings.seed).save(out / LINKS)
+    learned = LinkVectors.learn(support, catalogue, settings.index, seed=settings.seed)
+    learned.save(out / LINKS)
+    if moment == SERVE:  # the online store takes it from here
+        embed_users(
+            read_table(folder / "user_history", ["user_id", "item_ids", "item_times"]),
+            pa.chunked_array([catalogue.item_ids], pa.string()),
+            learned.queries,
+            learned.version,
+            half_life=HALF_LIFE,
+            as_of=RunMoments.read(context.path("features")).serve,
+            out=out / "user_collaborative",
+        )
 
 
 def lm(context: Context, draft: Draft) -> None:

@@ -1,0 +1,72 @@
+"""Where Feast keeps a view: the names of its columns and the keys of its rows."""
+
+import struct
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, NamedTuple
+
+from features.online import values
+from features.repo.types import FeatureType
+
+_STRING = 2  # feast.types.ValueType.STRING
+
+
+@dataclass(frozen=True, eq=False)
+class View:
+    """What a store needs to know of a feature view."""
+
+    name: str
+    join_key: str
+    columns: Mapping[str, FeatureType]
+
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        """The features, in order."""
+        return tuple(self.columns)
+
+    def decoded(self, messages: Mapping[str, bytes]) -> dict[str, Any]:
+        """Read a stored row; a feature that is not there is None, as Feast has it."""
+        return {name: decode(messages.get(name)) for name, decode in self._decoders}
+
+    @cached_property
+    def _decoders(self) -> list[tuple[str, Callable[[bytes | None], Any]]]:
+        return [(name, values.decoder(kind)) for name, kind in self.columns.items()]
+
+
+class Row(NamedTuple):
+    """One row to write: messages and texts in the order of the view's columns."""
+
+    key: bytes
+    event: int  # microseconds since 1970, UTC
+    created: int
+    messages: Sequence[bytes]
+    texts: Sequence[str | None]
+
+
+class Stored:
+    """One row as it stands in a store; its messages are taken apart when somebody asks for them."""
+
+    __slots__ = ("_raw", "_unpack", "event")
+
+    def __init__(self, event: int, raw: Any, unpack: Callable[[Any], dict[str, bytes]]) -> None:
+        self.event = event  # microseconds since 1970, at the precision of the store
+        self._raw, self._unpack = raw, unpack
+
+    @property
+    def messages(self) -> dict[str, bytes]:
+        """The values that are there, by feature."""
+        return self._unpack(self._raw)
+
+
+def entity_key(join_key: str, value: str) -> bytes:
+    """The key of a row: one join key and its value, each with type and length."""
+    name, text = join_key.encode(), value.encode()
+    return b"".join(
+        [
+            struct.pack("<III", 1, _STRING, len(name)),
+            name,
+            struct.pack("<II", _STRING, len(text)),
+            text,
+        ]
+    )

@@ -1,0 +1,242 @@
+"""Feature values as Feast stores them: the protobuf message `feast.types.Value`, column by column.
+
+A value is a tag, for lists a length, and the content; a null is an empty message. Written out by
+hand because a column of them at once is many times faster than message objects.
+"""
+
+import struct
+from array import array
+from collections.abc import Callable, Sequence
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from features.errors import StoreError, extra
+from features.repo.types import Array, FeatureType, Float32, Float64, Int64, Scalar, String
+
+with extra("features"):
+    import pyarrow as pa
+
+NULL = b""
+_STRING, _INT64, _DOUBLE, _FLOAT = b"\x12", b"\x20", b"\x29", b"\x35"
+_LISTS = {String: b"\x62", Int64: b"\x72", Float64: b"\x7a", Float32: b"\x82\x01"}
+_ENTRIES = b"\x0a"
+
+_ARROW = {String: pa.string(), Int64: pa.int64(), Float64: pa.float64(), Float32: pa.float32()}
+
+
+def arrow_type(kind: FeatureType) -> Any:
+    """The Arrow type of a column of this type."""
+    return pa.list_(_ARROW[kind.of]) if isinstance(kind, Array) else _ARROW[kind]
+
+
+def encode(kind: FeatureType, column: Any) -> list[bytes]:
+    """Write each value of an Arrow array; nulls, and numbers that are none, become empty."""
+    column = column.cast(arrow_type(kind))
+    written = _lists(kind.of, column) if isinstance(kind, Array) else _scalars(kind, column)
+    if column.null_count:
+        for row in np.flatnonzero(column.is_null().to_numpy(zero_copy_only=False)).tolist():
+            written[row] = NULL
+    return written
+
+
+def texts(kind: FeatureType, column: Any) -> list[str | None]:
+    """What Feast puts beside a value for searching by text: strings and numbers, no lists."""
+    if isinstance(kind, Array):
+        return [None] * len(column)
+    values = column.cast(arrow_type(kind)).to_pylist()
+    if kind is String:
+        return list(values)
+    return [None if value is None or value != value else str(value) for value in values]  # noqa: PLR0124
+
+
+def decoder(kind: FeatureType) -> Callable[[bytes | None], Any]:
+    """How to read one value; nothing for a null or for what is not there."""
+    read = _READERS[kind]
+    return lambda message: read(message) if message else None
+
+
+def varint(number: int) -> bytes:
+    """Write an integer in groups of seven bits, the lowest first."""
+    number &= 0xFFFF_FFFF_FFFF_FFFF
+    if number < 0x80:
+        return _SHORT[number]
+    groups = bytearray()
+    while number >= 0x80:
+        groups.append(number & 0x7F | 0x80)
+        number >>= 7
+    groups.append(number)
+    return bytes(groups)
+
+
+_SHORT = [bytes([number]) for number in range(0x80)]
+
+
+def read_varint(message: bytes, at: int) -> tuple[int, int]:
+    """Read an integer and where it ends."""
+    number = shift = 0
+    while True:
+        group = message[at]
+        at += 1
+        number |= (group & 0x7F) << shift
+        if group < 0x80:
+            return number, at
+        shift += 7
+
+
+def signed(number: int) -> int:
+    """Read 64 bits as two's complement."""
+    return number - (1 << 64) if number >> 63 else number
+
+
+def _scalars(kind: FeatureType, column: Any) -> list[bytes]:
+    if kind is String:
+        encoded = column.cast(pa.binary()).to_pylist()
+        return [NULL if text is None else _STRING + varint(len(text)) + text for text in encoded]
+    if kind is Int64:
+        return [NULL if n is None else _INT64 + varint(n) for n in column.to_pylist()]
+    return _floats(kind, column)
+
+
+def _floats(kind: FeatureType, column: Any) -> list[bytes]:
+    """Tag and bits, for the whole column at once."""
+    tag, bits = (_DOUBLE, "<f8") if kind is Float64 else (_FLOAT, "<f4")
+    numbers = column.to_numpy(zero_copy_only=False)
+    packed = np.empty(len(numbers), np.dtype([("tag", "S1"), ("bits", bits)]))
+    packed["tag"], packed["bits"] = tag, numbers
+    flat, width = packed.tobytes(), packed.dtype.itemsize
+    written = [flat[at : at + width] for at in range(0, len(flat), width)]
+    for row in np.flatnonzero(np.isnan(numbers)).tolist():
+        written[row] = NULL
+    return written
+
+
+def _lists(kind: Scalar, column: Any) -> list[bytes]:
+    """Lay all entries out once, then cut them at the bounds of each list."""
+    entries = column.flatten()
+    if entries.null_count:
+        raise StoreError("a list with an empty entry", where="feature values")
+    # the lengths, because a null list may span entries of its own
+    sizes = column.value_lengths().fill_null(0).to_numpy(zero_copy_only=False)
+    bounds = np.zeros(len(sizes) + 1, np.int64)
+    np.cumsum(sizes, out=bounds[1:])
+    if kind is String:
+        return _string_lists(entries, bounds)
+    flat, cuts = _packed(kind, entries, bounds)
+    tag = _LISTS[kind]
+    return [_list_of(tag, flat[start:stop]) for start, stop in pairwise(cuts)]
+
+
+def _list_of(tag: bytes, packed: bytes) -> bytes:
+    if not packed:
+        return tag + b"\0"
+    content = _ENTRIES + varint(len(packed)) + packed
+    return tag + varint(len(content)) + content
+
+
+def _string_lists(entries: Any, bounds: NDArray[np.int64]) -> list[bytes]:
+    parts = [_ENTRIES + varint(len(e)) + e for e in entries.cast(pa.binary()).to_pylist()]
+    tag, cuts = _LISTS[String], bounds.tolist()
+    contents = [b"".join(parts[a:b]) for a, b in pairwise(cuts)]
+    return [tag + varint(len(content)) + content for content in contents]
+
+
+def _packed(kind: Scalar, entries: Any, bounds: NDArray[np.int64]) -> tuple[bytes, Sequence[int]]:
+    """Entries without tags between them, and where each list begins."""
+    numbers = entries.to_numpy(zero_copy_only=False)
+    if kind is Int64:
+        return _varints(numbers, bounds)
+    width = 4 if kind is Float32 else 8
+    return numbers.astype(f"<f{width}").tobytes(), (bounds * width).tolist()
+
+
+def _varints(numbers: NDArray[np.int64], bounds: NDArray[np.int64]) -> tuple[bytes, Sequence[int]]:
+    groups = numbers.astype(np.uint64)[:, None] >> (np.arange(10, dtype=np.uint64) * np.uint64(7))
+    used = groups > 0
+    used[:, 0] = True
+    sizes = used.sum(axis=1)
+    groups = (groups & np.uint64(0x7F)).astype(np.uint8)
+    groups[:, :-1][used[:, 1:]] |= 0x80
+    ends = np.zeros(len(numbers) + 1, np.int64)
+    np.cumsum(sizes, out=ends[1:])
+    return groups[used].tobytes(), ends[bounds].tolist()
+
+
+def _read_string(message: bytes) -> str:
+    size = message[1]
+    if size < 0x80:
+        return message[2:].decode()
+    return message[read_varint(message, 1)[1] :].decode()
+
+
+def _read_int(message: bytes) -> int:
+    number = message[1]
+    return number if number < 0x80 else signed(read_varint(message, 1)[0])
+
+
+_DOUBLE_IN, _FLOAT_IN = struct.Struct("<xd").unpack, struct.Struct("<xf").unpack
+
+
+def _read_double(message: bytes) -> float:
+    number: float = _DOUBLE_IN(message)[0]
+    return number
+
+
+def _read_float(message: bytes) -> float:
+    number: float = _FLOAT_IN(message)[0]
+    return number
+
+
+def _entries(message: bytes, tag: int) -> bytes:
+    """What is packed inside a list."""
+    size, at = read_varint(message, tag)
+    return message[read_varint(message, at + 1)[1] :] if size else b""
+
+
+def _read_strings(message: bytes) -> list[str]:
+    _, at = read_varint(message, 1)
+    found, end = [], len(message)
+    while at < end:
+        size = message[at + 1]
+        if size < 0x80:
+            at += 2
+        else:
+            size, at = read_varint(message, at + 1)
+        found.append(message[at : at + size].decode())
+        at += size
+    return found
+
+
+def _read_ints(message: bytes) -> list[int]:
+    packed, found = _entries(message, 1), []
+    number = shift = 0
+    for group in packed:
+        number |= (group & 0x7F) << shift
+        if group < 0x80:
+            found.append(signed(number))
+            number = shift = 0
+        else:
+            shift += 7
+    return found
+
+
+def _read_doubles(message: bytes) -> list[float]:
+    return array("d", _entries(message, 1)).tolist()
+
+
+def _read_floats(message: bytes) -> list[float]:
+    return array("f", _entries(message, 2)).tolist()
+
+
+_READERS: dict[FeatureType, Callable[[bytes], Any]] = {
+    String: _read_string,
+    Int64: _read_int,
+    Float64: _read_double,
+    Float32: _read_float,
+    Array(String): _read_strings,
+    Array(Int64): _read_ints,
+    Array(Float64): _read_doubles,
+    Array(Float32): _read_floats,
+}
