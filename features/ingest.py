@@ -146,7 +146,8 @@ def _write_purchases(spark: SparkSession, stage: Staged, out: Path) -> dict[str,
     rows = (
         stage.frame.where(F.col("reason").isNull())
         .repartition("user_id")
-        .withColumn("nth", F.row_number().over(equal.orderBy(*FILE_ORDER)))
+        # told twice, a purchase was known when it was told first
+        .withColumn("nth", F.row_number().over(equal.orderBy("known_at", *FILE_ORDER)))
         .where(F.col("nth") == 1)
         .withColumn("sequence", F.row_number().over(order) - 1)
         .join(listed, "item_id", "left")

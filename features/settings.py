@@ -39,6 +39,13 @@ class HistorySettings(Part):
 
     recent_items: int = Field(50, ge=1, description="latest purchases kept per shopper")
     neighbours: int = Field(200, ge=1, description="items kept per item in each table of pairs")
+    most_purchases: int = Field(
+        1_000, ge=2, description="latest purchases a shopper's features count; a bot has more"
+    )
+    taste_half_life_days: float = Field(
+        90.0, gt=0, description="days after which a purchase weighs half in the taste in names"
+    )
+    taste_names: int = Field(10, ge=1, description="categories, and brands, kept of a taste")
     window: int = Field(5, ge=1, description="how many purchases apart two items count as linked")
 
 

@@ -14,8 +14,11 @@ with extra("features"):
     from pyspark.sql import Column, DataFrame
     from pyspark.sql import functions as F
 
+KNOWN = "known_at"
 SEED = 20_140_718
 DAY = 86_400
+WINDOWS = (7, 30, 90, 365)
+"""The days back over which shoppers and items are counted; and ever, which has no name."""
 
 
 def utc(moment: datetime) -> datetime:
@@ -28,8 +31,14 @@ def utc(moment: datetime) -> datetime:
 
 
 def before(purchases: DataFrame, as_of: datetime) -> DataFrame:
-    """Keep the purchases that are known at `as_of`: the strictly earlier ones."""
-    return purchases.filter(F.col("event_timestamp") < F.lit(utc(as_of)))
+    """Keep the purchases that are known at `as_of`: made before it, and known before it.
+
+    A late row, made before and known after, is not seen; where nobody tells when a row became
+    known, it was at once.
+    """
+    moment = F.lit(utc(as_of))
+    made = purchases.filter(F.col("event_timestamp") < moment)
+    return made.filter(F.col(KNOWN) < moment) if KNOWN in purchases.columns else made
 
 
 def seconds(column: str = "event_timestamp") -> Column:
@@ -47,15 +56,28 @@ def days_before(as_of: datetime, moment: Column) -> Column:
     return (F.lit(int(utc(as_of).timestamp())) - moment) / F.lit(float(DAY))
 
 
+def since(as_of: datetime, days: int) -> Column:
+    """Tell where the last `days` days before `as_of` begin, in epoch seconds."""
+    return F.lit(int(utc(as_of).timestamp()) - days * DAY)
+
+
 def bought_within(as_of: datetime, days: int) -> Column:
     """Count the rows of a group that lie in the last `days` days before `as_of`."""
-    return F.count_if(seconds() >= F.lit(int(utc(as_of).timestamp()) - days * DAY))
+    return F.count_if(seconds() >= since(as_of, days))
 
 
 def exact_mean(column: str) -> Column:
     """Average the known values, summed as decimals: the same whatever order Spark adds in."""
     total = F.sum(F.col(column).try_cast("decimal(24,9)"))
     return total.cast("double") / F.count(F.col(column).try_cast("decimal(24,9)"))
+
+
+def exact_variance(number: Column) -> Column:
+    """Tell the variance of whole numbers, without an error of rounding; null for less than two."""
+    wide, count = number.cast("decimal(18,0)"), F.count(number)
+    total, squares = F.sum(wide).cast("decimal(18,0)"), F.sum(wide * wide).cast("decimal(25,0)")
+    over = count.cast("decimal(12,0)") * squares - total * total  # n² times the variance
+    return F.when(count > 1, over.cast("double") / (count * count))
 
 
 def tie_break(*columns: str) -> Column:

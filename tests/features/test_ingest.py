@@ -226,3 +226,27 @@ def test_progress_ends_at_its_total(run):
     seen = []
     run(RAW / "reviews.csv", ITEMS_2023, format="csv", progress=lambda *step: seen.append(step))
     assert seen == [(done, 5) for done in range(1, 6)]
+
+
+def test_when_a_row_became_known_is_read_and_is_never_before_the_purchase(run, spark, tmp_path):
+    head = "user_id,parent_asin,rating,timestamp,known_at\n"
+    lines = (
+        "ann,B01,5,1577836800000,1578009600000",  # two days late
+        "ann,B01,5,1577836800000,1577923200000",  # the same purchase, told one day late
+        "bob,B01,5,1577836800000,1577750400000",  # known the day before: at once
+        "eve,B01,5,1577836800000,",
+        "dan,B01,5,1577836800000,soon",
+        "dan,B01,5,1577836800000,4102444800000",  # 2100
+    )
+    reviews = tmp_path / "late.csv"
+    reviews.write_text(head + "\n".join(lines) + "\n")
+    items = tmp_path / "items.jsonl"
+    items.write_text(GOOD_ITEM)
+    report = run(reviews, items)
+    assert report.quarantined["purchases"] == {
+        judge.KNOWN_UNREADABLE: 1, judge.KNOWN_IN_FUTURE: 1,
+    }  # fmt: skip
+    frame = spark.read.parquet(str(tmp_path / "out" / "purchases"))
+    late = "unix_seconds(known_at) - unix_seconds(event_timestamp) late"
+    found = {row["user_id"]: row["late"] for row in frame.selectExpr("user_id", late).collect()}
+    assert found == {"ann": 86_400, "bob": 0, "eve": 0}
