@@ -10,6 +10,8 @@ from features.errors import extra
 from features.items import item_days, item_stats, price_levels
 from features.lineup import GAP, LAST, NTH, cut_short, lined_up, newest
 from features.pairs import co_purchases, together, transitions
+from features.quality.border import shaped
+from features.quality.rules import RULES
 from features.settings import HistorySettings
 from features.taste import tastes
 from features.timeline import (
@@ -152,6 +154,7 @@ def write_view(view: DataFrame, folder: Path) -> None:
     keys = [key for key in KEYS if key in view.columns]
     # not orderBy: to find its ranges, it would compute the view twice; not by the key as it is:
     # Spark drops that where a join has placed the rows, and then makes partitions as it likes
+    view = shaped(view, folder.name) if folder.name in RULES else view
     placed = spread(view, tie_break(keys[0])).sortWithinPartitions(tie_break(*keys))
     placed.write.mode("overwrite").parquet(str(folder))
 

@@ -10,6 +10,8 @@ from features.errors import QualityError, RawDataError, extra
 from features.formats import Table, detect, get
 from features.ingest_report import IngestReport, RawFileReport, moment
 from features.preflight import RawFile, preflight
+from features.quality.border import shaped
+from features.quality.rules import RULES
 from features.schema import ITEMS, PURCHASES, QUARANTINE, Column, ddl
 from features.staging import FILE_ORDER, Source, Staged, quarantine, staged
 
@@ -168,7 +170,8 @@ def _write_purchases(spark: SparkSession, stage: Staged, out: Path) -> dict[str,
 
 def _write(rows: DataFrame, table: tuple[Column, ...], out: Path) -> None:
     canonical = rows.select(*(F.col(column.name).cast(column.type) for column in table))
-    canonical.write.mode("overwrite").parquet(str(out))
+    checked = shaped(canonical, out.name) if out.name in RULES else canonical
+    checked.write.mode("overwrite").parquet(str(out))
 
 
 def _report(

@@ -72,6 +72,33 @@ class StoreSettings(Part):
     )
 
 
+class QualitySettings(Part):
+    """The quality watch: a value beyond its limit stops the run before it publishes."""
+
+    least_rows: int = Field(1, ge=0, description="rows that every view holds at least")
+    least_row_share: Share = Field(
+        0.5, description="rows of a view, as a share of the last release's; fewer stop the run"
+    )
+    least_week_share: Share = Field(
+        0.1,
+        description="purchases a day in the last week of the data, as a share of the four weeks "
+        "before; fewer stop the run",
+    )
+    max_null_share: Share = Field(1.0, description="largest share of nulls in a column; 1: any")
+    max_null_change: Share = Field(
+        0.2, description="largest change of a column's share of nulls since the last release"
+    )
+    max_psi: float = Field(
+        0.5,
+        gt=0,
+        description="largest population stability index of a column against the last "
+        "release; 0.25 is often called large",
+    )
+    max_ks: float = Field(
+        0.4, gt=0, description="largest Kolmogorov-Smirnov distance of a column to the last release"
+    )
+
+
 class FeaturesSettings(Part):
     """Everything under `features`."""
 
@@ -80,3 +107,4 @@ class FeaturesSettings(Part):
     history: HistorySettings = HistorySettings()
     embedding: EmbeddingSettings = EmbeddingSettings()
     store: StoreSettings = StoreSettings()
+    quality: QualitySettings = QualitySettings()

@@ -48,6 +48,15 @@ STAGES: tuple[Stage, ...] = (
         code=("features", "personalizer.encoder"),
     ),
     Stage(
+        name="quality",
+        kind="quality",
+        make=f"{_HERE}.quality:quality",
+        holds=f"{_HERE}.quality:holds",
+        inputs=("tables", "features", "embeddings"),
+        settings=("features.quality",),
+        code=("features.quality", "recsys.results.quality"),
+    ),
+    Stage(
         name="index",
         kind="index",
         make=f"{_HERE}.models:index",
