@@ -15,8 +15,7 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 import recsys.results as results
-from recsys.results import quality
-from recsys.results import Entry, ResultsError, ShopperList
+from recsys.results import Entry, ResultsError, ShopperList, quality
 from recsys.results.models import QuarantineCount, Recommendation, Release, Report, Run
 
 SERVER = "postgresql+psycopg://postgres@127.0.0.1:5432/test"
