@@ -3,13 +3,14 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 from features.cuts import Cut
 from features.errors import extra
 from features.items import item_days, item_stats, price_levels
 from features.lineup import GAP, LAST, NTH, cut_short, lined_up, newest
-from features.pairs import co_purchases, together, transitions
+from features.pairs import KINDS, co_purchases, links_of, ranked, together, transitions
 from features.quality.border import shaped
 from features.quality.rules import RULES
 from features.settings import HistorySettings
@@ -24,6 +25,7 @@ from features.timeline import (
     exact_variance,
     in_memory,
     seconds,
+    side_by_side,
     spread,
     stamped,
     tie_break,
@@ -34,7 +36,8 @@ with extra("features"):
     from pyspark.sql import functions as F
 
 DEFAULTS = HistorySettings()
-KEYS = ("user_id", "item_id", "neighbour_id", "day", "event_timestamp")
+LINKS = "links"
+KEYS = ("user_id", "item_id", "neighbour_id", "item", "other", "day", "event_timestamp")
 """What the key of a view may be made of."""
 
 
@@ -102,12 +105,18 @@ def user_history(purchases: DataFrame, as_of: datetime, recent: int) -> DataFram
 def write_moment(cut: Cut, items: DataFrame, *, settings: HistorySettings, out: Path) -> int:
     """Write the views of a moment, one Parquet folder each: `<moment>/<view>`.
 
-    What is to be predicted from them stands apart, in `targets/<moment>`. Returns how many shoppers
-    bought more than features count.
+    What is to be predicted from them stands apart, in `targets/<moment>`; where there is nothing to
+    predict, the moment serves, and the counts it came from are kept in `links` for the next day.
+    Returns how many shoppers bought more than features count.
     """
+    serves = cut.targets is None
     with _held(cut) as (histories, known):
-        for name, view in _views(histories, known, items, cut.as_of, settings).items():
-            write_view(view, out / cut.name / name)
+        views = shopper_and_item_views(histories, known, items, cut.as_of, settings)
+        pairs = _counted_pairs(known, settings, out) if serves else _pairs(known, cut, settings)
+        side_by_side(
+            partial(write_view, view, out / cut.name / name)
+            for name, view in (views | pairs).items()
+        )
         capped = cut_short(histories, settings.most_purchases)
     if cut.targets is not None:
         write_view(cut.targets, out / "targets" / cut.name)
@@ -126,7 +135,7 @@ def _held(cut: Cut) -> Iterator[tuple[DataFrame, DataFrame]]:
             yield histories, known
 
 
-def _views(
+def shopper_and_item_views(
     histories: DataFrame,
     known: DataFrame,
     items: DataFrame,
@@ -134,15 +143,34 @@ def _views(
     settings: HistorySettings,
 ) -> dict[str, DataFrame]:
     """Tell of shoppers from the histories, and of items from what is known."""
-    top = settings.neighbours
     return {
         "user_purchase_stats": user_purchase_stats(histories, items, as_of, settings),
         "user_history": user_history(histories, as_of, settings.recent_items),
         "item_stats": item_stats(known, items, as_of),
         "item_days": item_days(known, as_of),
+    }
+
+
+def _pairs(known: DataFrame, cut: Cut, settings: HistorySettings) -> dict[str, DataFrame]:
+    as_of, top = cut.as_of, settings.neighbours
+    return {
         "transitions": transitions(known, as_of, settings.window, top),
         "together": together(known, as_of, top),
         "co_purchases": co_purchases(known, as_of, top),
+    }
+
+
+def _counted_pairs(known: DataFrame, settings: HistorySettings, out: Path) -> dict[str, DataFrame]:
+    """Write all counts of pairs, and rank them from there."""
+    folders = {kind: out / LINKS / f"{kind}_links" for kind in KINDS}
+    side_by_side(
+        partial(write_view, links_of(kind, known, settings.window), folder)
+        for kind, folder in folders.items()
+    )
+    read = known.sparkSession.read
+    return {
+        kind: ranked(kind, read.parquet(str(folder)), known, settings.neighbours)
+        for kind, folder in folders.items()
     }
 
 

@@ -4,7 +4,8 @@ Features at `as_of` see purchases strictly before it. Where two purchases can't 
 time, a hash of the item with a fixed seed decides, never an id, a row number or the file's order.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, datetime
 
@@ -17,6 +18,8 @@ with extra("features"):
 KNOWN = "known_at"
 SEED = 20_140_718
 DAY = 86_400
+AT_A_TIME = 3
+"""Jobs that Spark is given at once."""
 WINDOWS = (7, 30, 90, 365)
 """The days back over which shoppers and items are counted; and ever, which has no name."""
 
@@ -39,6 +42,12 @@ def before(purchases: DataFrame, as_of: datetime) -> DataFrame:
     moment = F.lit(utc(as_of))
     made = purchases.filter(F.col("event_timestamp") < moment)
     return made.filter(F.col(KNOWN) < moment) if KNOWN in purchases.columns else made
+
+
+def known_from(purchases: DataFrame, moment: datetime) -> Column:
+    """Tell which purchases are not known yet at `moment`."""
+    later = F.col("event_timestamp") >= F.lit(utc(moment))
+    return later | (F.col(KNOWN) >= F.lit(utc(moment))) if KNOWN in purchases.columns else later
 
 
 def seconds(column: str = "event_timestamp") -> Column:
@@ -108,3 +117,10 @@ def in_memory(frame: DataFrame) -> Iterator[DataFrame]:
         yield frame
     finally:
         frame.unpersist()
+
+
+def side_by_side(jobs: Iterable[Callable[[], None]]) -> None:
+    """Run some jobs at a time: one plans and compiles while another computes."""
+    with ThreadPoolExecutor(max_workers=AT_A_TIME) as pool:
+        for done in [pool.submit(job) for job in jobs]:
+            done.result()

@@ -57,6 +57,12 @@ def _pairs(**weights: Range) -> Rules:
     return Rules(types, tuple(ids), frozenset(types), dict(weights))
 
 
+_LINKS = Rules(
+    {"item": "bigint", "other": "bigint", "links": "bigint"},
+    ("item", "other"),
+    frozenset({"links"}),
+    {"links": (1, inf)},
+)
 _EMBEDDING: dict[str, dict[str, Range | None]] = {
     "array<float>": _each(None, "embedding"),
     "string": _each(None, "encoder"),
@@ -112,6 +118,9 @@ RULES: dict[str, Rules] = {
     "transitions": _pairs(weight=SHARE, support=COUNT),
     "together": _pairs(weight=SHARE),
     "co_purchases": _pairs(weight=(0, 1 + 1e-9)),
+    "transitions_links": _LINKS,
+    "together_links": _LINKS,
+    "co_purchases_links": _LINKS,
     "user_embedding": _view("user", _EMBEDDING),
     "item_embedding": _view("item", _EMBEDDING),
 }
