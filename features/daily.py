@@ -14,7 +14,7 @@ from functools import partial, reduce
 from pathlib import Path
 
 from features.errors import extra
-from features.history import LINKS, clocked, shopper_stats, user_history, write_view
+from features.history import LINKS, clocked, shopper_stats, user_history, write_links, write_view
 from features.items import aged, item_days, price_levels, sold_stats
 from features.lineup import lined_up
 from features.pairs import KINDS, links_of, ranked
@@ -151,7 +151,8 @@ class _Day:
         folder, view = out / LINKS / f"{kind}_links", out / SERVE / kind
         top = self.settings.neighbours
         with in_memory(_summed(mine).filter("links > 0")) as redone:
-            write_view(links.join(touched, "item", "left_anti").unionByName(redone), folder)
+            whole = links.join(touched, "item", "left_anti").unionByName(redone)
+            write_links(spread(whole, "item"), folder)
             if kind == "co_purchases":  # weighed by both sides: a day moves its items' neighbours
                 whole = links.sparkSession.read.parquet(str(folder))
                 write_view(ranked(kind, whole, sold, top), view)

@@ -1,7 +1,7 @@
 """Each shopper's purchase history at a moment: the statistics and the sequence."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -10,7 +10,7 @@ from features.cuts import Cut
 from features.errors import extra
 from features.items import item_days, item_stats, price_levels
 from features.lineup import GAP, LAST, NTH, cut_short, lined_up, newest
-from features.pairs import KINDS, co_purchases, links_of, ranked, together, transitions
+from features.pairs import KINDS, links_of, ranked
 from features.quality.border import shaped
 from features.quality.rules import RULES
 from features.settings import HistorySettings
@@ -109,14 +109,25 @@ def write_moment(cut: Cut, items: DataFrame, *, settings: HistorySettings, out: 
     predict, the moment serves, and the counts it came from are kept in `links` for the next day.
     Returns how many shoppers bought more than features count.
     """
-    serves = cut.targets is None
-    with _held(cut) as (histories, known):
+    with _held(cut) as (histories, known), ExitStack() as held:
         views = shopper_and_item_views(histories, known, items, cut.as_of, settings)
-        pairs = _counted_pairs(known, settings, out) if serves else _pairs(known, cut, settings)
-        side_by_side(
+        counted = {
+            kind: held.enter_context(in_memory(links_of(kind, known, settings.window)))
+            for kind in KINDS
+        }
+        pairs = {
+            kind: ranked(kind, links, known, settings.neighbours) for kind, links in counted.items()
+        }
+        jobs = [
             partial(write_view, view, out / cut.name / name)
             for name, view in (views | pairs).items()
-        )
+        ]
+        if cut.targets is None:
+            jobs += [
+                partial(write_links, links, out / LINKS / f"{kind}_links")
+                for kind, links in counted.items()
+            ]
+        side_by_side(jobs)
         capped = cut_short(histories, settings.most_purchases)
     if cut.targets is not None:
         write_view(cut.targets, out / "targets" / cut.name)
@@ -151,27 +162,10 @@ def shopper_and_item_views(
     }
 
 
-def _pairs(known: DataFrame, cut: Cut, settings: HistorySettings) -> dict[str, DataFrame]:
-    as_of, top = cut.as_of, settings.neighbours
-    return {
-        "transitions": transitions(known, as_of, settings.window, top),
-        "together": together(known, as_of, top),
-        "co_purchases": co_purchases(known, as_of, top),
-    }
-
-
-def _counted_pairs(known: DataFrame, settings: HistorySettings, out: Path) -> dict[str, DataFrame]:
-    """Write all counts of pairs, and rank them from there."""
-    folders = {kind: out / LINKS / f"{kind}_links" for kind in KINDS}
-    side_by_side(
-        partial(write_view, links_of(kind, known, settings.window), folder)
-        for kind, folder in folders.items()
-    )
-    read = known.sparkSession.read
-    return {
-        kind: ranked(kind, read.parquet(str(folder)), known, settings.neighbours)
-        for kind, folder in folders.items()
-    }
+def write_links(links: DataFrame, folder: Path) -> None:
+    """Write counts of pairs, which stand by item already; an item is a hash here."""
+    placed = shaped(links, folder.name).sortWithinPartitions("item", "other")
+    placed.write.mode("overwrite").parquet(str(folder))
 
 
 def write_view(view: DataFrame, folder: Path) -> None:

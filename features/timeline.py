@@ -82,9 +82,12 @@ def exact_mean(column: str) -> Column:
 
 
 def exact_variance(number: Column) -> Column:
-    """Tell the variance of whole numbers, without an error of rounding; null for less than two."""
-    wide, count = number.cast("decimal(18,0)"), F.count(number)
-    total, squares = F.sum(wide).cast("decimal(18,0)"), F.sum(wide * wide).cast("decimal(25,0)")
+    """Tell the variance of whole numbers, without an error of rounding; null for less than two.
+
+    The sum of the squares must fit in 64 bits: gaps of a life do, and a million millionths.
+    """
+    count, total = F.count(number), F.sum(number).cast("decimal(19,0)")
+    squares = F.sum(number * number).cast("decimal(19,0)")
     over = count.cast("decimal(12,0)") * squares - total * total  # n² times the variance
     return F.when(count > 1, over.cast("double") / (count * count))
 
