@@ -83,12 +83,15 @@ _USER_EMBEDDING = {
         "user_history, item_embedding",
     ),
     "encoder": Feature("name and version of what made the items' embeddings", _RECENT, _WORDS),
-    "collaborative": Feature(
-        "the same mean over the items' collaborative vectors", _RECENT, "user_history, pairs"
+}
+
+_USER_COLLABORATIVE = {
+    "embedding": Feature(
+        "the same mean over the vectors that items have by what is bought near them",
+        _RECENT,
+        "user_history, pairs",
     ),
-    "collaborative_version": Feature(
-        "version of what made the collaborative vectors", _RECENT, "pairs"
-    ),
+    "encoder": Feature("name and version of what made those vectors", _RECENT, "pairs"),
 }
 
 _ITEM_STATS = {
@@ -116,8 +119,6 @@ _ITEM_STATS = {
 _ITEM_EMBEDDING = {
     "embedding": Feature("embedding of its title and narrowest category", "none", _WORDS),
     "encoder": Feature("name and version of what made it", "none", _WORDS),
-    "collaborative": Feature("vector learned from which items follow which", source="pairs"),
-    "collaborative_version": Feature("version of what made that vector", source="pairs"),
 }
 
 _TOLD = "user_history, profile generator"
@@ -143,6 +144,7 @@ MEANINGS: dict[str, dict[str, Feature]] = {
     "user_purchase_stats": _STATS,
     "user_history": _HISTORY,
     "user_embedding": _USER_EMBEDDING,
+    "user_collaborative": _USER_COLLABORATIVE,
     "user_profile": _PROFILE,
     "item_stats": _ITEM_STATS,
     "item_embedding": _ITEM_EMBEDDING,

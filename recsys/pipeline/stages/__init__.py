@@ -54,6 +54,7 @@ STAGES: tuple[Stage, ...] = (
         kind="quality",
         make=f"{_HERE}.quality:quality",
         holds=f"{_HERE}.quality:holds",
+        spark=True,
         inputs=("tables", "features", "embeddings"),
         settings=("features.quality",),
         code=("features.quality", "recsys.results.quality"),
