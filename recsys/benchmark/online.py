@@ -24,7 +24,8 @@ STAMPS = {"event_timestamp", "created_timestamp", "user_id"}
 
 def writing(home: Home, settings: Settings, as_of: datetime) -> dict[str, float]:
     """Write the same user rows into two empty stores: our way, and as Feast ships it."""
-    ours, shipped = home.repo(settings, "ours"), home.repo(settings, "shipped")
+    ours: Any = home.repo(settings, "ours")
+    shipped: Any = home.repo(settings, "shipped")
     ways: dict[str, tuple[Any, Callable[..., Any]]] = {
         "materialize_rows_per_second": (ours, ours.materialize),
         "feast_materialize_rows_per_second": (shipped, shipped.materialize_by_feast),
