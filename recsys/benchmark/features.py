@@ -43,10 +43,12 @@ def measure(reviews: Sequence[Path], items: Sequence[Path], told: Told) -> dict[
 
 def _step(name: str, *words: str, told: Told) -> tuple[dict[str, Any], float]:
     """Run a step in a process of its own; returns what it printed, and its seconds."""
+    # the same code as here, wherever this process found it
+    here = {"HF_HUB_OFFLINE": "1", "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     began = time.perf_counter()
     done = subprocess.run(
         [sys.executable, "-m", "recsys.benchmark.steps", name, *words],
-        capture_output=True, text=True, check=False, env=os.environ | {"HF_HUB_OFFLINE": "1"},
+        capture_output=True, text=True, check=False, env=os.environ | here,
     )  # fmt: skip
     seconds = round(time.perf_counter() - began, 1)
     if done.returncode:
