@@ -84,7 +84,7 @@ def cluster(tmp_path: Path) -> Iterator[str]:
 
 
 def test_every_table_is_the_same_as_from_a_local_run(cluster, spark, tmp_path: Path) -> None:
-    write(raw := tmp_path / "raw files", users=60, items=40, seed=5)
+    write(raw := tmp_path / "raw files", users=120, items=60, seed=5)
     started = subprocess.Popen(
         [sys.executable, "-m", "tests.features.jobs", cluster, str(raw), str(tmp_path / "cluster")],
         cwd=ROOT, env=LOOPBACK, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
