@@ -37,8 +37,9 @@ format: $(VENV)/.ready  ## format and fix what can be fixed
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
 
-docs: $(VENV)/.ready  ## docs/reference.md from the code
+docs: $(VENV)/.ready  ## docs/reference.md and docs/features.md from the code
 	@$(BIN)/python docs/reference.py
+	@$(BIN)/python docs/features_page.py
 
 clean:  ## remove .venv and all state
 	rm -rf $(VENV) .tailor

@@ -13,6 +13,7 @@ STAGES = (
     "ingest",
     "features",
     "embeddings",
+    "quality",
     "index",
     "ranker",
     "store",

@@ -11,7 +11,7 @@ from typing import Literal
 from features.errors import QualityError, extra
 from features.instants import utc
 from features.moments import NAMES, Moments
-from features.timeline import DAY, before, epoch_day, seconds, tie_break
+from features.timeline import DAY, KNOWN, before, epoch_day, seconds, tie_break
 
 with extra("features"):
     from pyspark.sql import DataFrame, Window
@@ -76,12 +76,13 @@ def numbered(purchases: DataFrame) -> DataFrame:
     """Number each shopper's purchases from the last, 1, by time at its full precision.
 
     The hash decides what was bought at once. Two ratings of one purchase are told apart only so
-    that every run numbers them alike.
+    that every run numbers them alike. When a row became known is dropped: by leave-one-out there is
+    no clock, so that nothing can be late.
     """
     latest = Window.partitionBy("user_id").orderBy(
         F.desc("event_timestamp"), tie_break("item_id"), "item_id", "rating"
     )
-    return purchases.withColumn(BACK, F.row_number().over(latest))
+    return purchases.drop(KNOWN).withColumn(BACK, F.row_number().over(latest))
 
 
 def _targets(rows: DataFrame, past: DataFrame) -> DataFrame:

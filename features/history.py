@@ -1,54 +1,86 @@
 """Each shopper's purchase history at a moment: the statistics and the sequence."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 from features.cuts import Cut
 from features.errors import extra
-from features.items import bought_items, item_days, item_stats
-from features.pairs import co_purchases, together, transitions
+from features.items import item_days, item_stats, price_levels
+from features.lineup import GAP, LAST, NTH, cut_short, lined_up, newest
+from features.pairs import KINDS, links_of, ranked
+from features.quality.border import shaped
+from features.quality.rules import RULES
 from features.settings import HistorySettings
+from features.taste import tastes
 from features.timeline import (
     DAY,
+    WINDOWS,
     before,
     bought_within,
     days_before,
     exact_mean,
+    exact_variance,
     in_memory,
     seconds,
+    side_by_side,
     spread,
     stamped,
     tie_break,
 )
 
 with extra("features"):
-    from pyspark.sql import Column, DataFrame, Window
+    from pyspark.sql import Column, DataFrame
     from pyspark.sql import functions as F
 
-KEYS = ("user_id", "item_id", "neighbour_id", "day", "event_timestamp")
+DEFAULTS = HistorySettings()
+LINKS = "links"
+KEYS = ("user_id", "item_id", "neighbour_id", "item", "other", "day", "event_timestamp")
 """What the key of a view may be made of."""
 
 
-def user_purchase_stats(purchases: DataFrame, items: DataFrame, as_of: datetime) -> DataFrame:
-    """Tell of each shopper before `as_of`: how much, how varied, how often and how dear."""
+def user_purchase_stats(
+    purchases: DataFrame,
+    items: DataFrame,
+    as_of: datetime,
+    settings: HistorySettings = DEFAULTS,
+) -> DataFrame:
+    """Tell of each shopper before `as_of`: how much, how varied, how often, how dear, and what."""
     past = before(purchases, as_of)
-    about = _about(past, items)
-    bought = past.join(about, "item_id", "left").withColumn(
-        "paid", F.coalesce("price", "list_price")
-    )
-    stats = bought.groupBy("user_id").agg(
+    return shopper_stats(past, price_levels(items, past), as_of, settings)
+
+
+def shopper_stats(
+    past: DataFrame, levels: DataFrame, as_of: datetime, settings: HistorySettings
+) -> DataFrame:
+    """Tell the same from purchases cut already, and the items' price levels of the moment."""
+    paid = F.coalesce("price", "list_price")
+    lines = newest(past, settings.most_purchases)
+    bought = lines.join(F.broadcast(_about(levels)), "item_id", "left").withColumn("paid", paid)
+    counted = bought.groupBy("user_id").agg(
         F.count("*").alias("purchases"),
+        *(bought_within(as_of, days).alias(f"purchases_{days}d") for days in WINDOWS),
         _distinct("item_id").alias("distinct_items"),
-        _distinct("leaf").alias("distinct_categories"),
-        _distinct("brand").alias("distinct_brands"),
-        days_before(as_of, F.max(seconds())).alias("recency_days"),
-        days_before(as_of, F.min(seconds())).alias("tenure_days"),
-        _mean_gap().alias("mean_gap_days"),
+        F.max(LAST).alias("last_purchase"),
+        F.min(seconds()).alias("first_purchase"),
+        (exact_variance(F.col(GAP)) / F.lit(float(DAY) ** 2)).alias("gap_variance"),
         exact_mean("paid").alias("mean_price"),
         exact_mean("price_level").alias("price_level"),
-        *(bought_within(as_of, days).alias(f"purchases_{days}d") for days in (30, 90, 365)),
+        F.sqrt(exact_variance(_millionths("price_level")) / F.lit(1e12)).alias("price_spread"),
+    )
+    liked = tastes(bought, as_of, settings.taste_half_life_days, settings.taste_names)
+    return clocked(_whole(counted.join(liked, "user_id", "left")), as_of)
+
+
+def clocked(stats: DataFrame, as_of: datetime) -> DataFrame:
+    """Add what changes with every day that passes, from the first and the last purchase."""
+    stats = stats.withColumns(
+        {
+            "recency_days": days_before(as_of, F.col("last_purchase")),
+            "tenure_days": days_before(as_of, F.col("first_purchase")),
+        }
     )
     return stamped(stats, as_of)
 
@@ -56,18 +88,10 @@ def user_purchase_stats(purchases: DataFrame, items: DataFrame, as_of: datetime)
 def user_history(purchases: DataFrame, as_of: datetime, recent: int) -> DataFrame:
     """List each shopper's latest `recent` purchases, oldest to newest, with their hash.
 
-    Purchases of the same second are tied: the seeded hash decides, at the cut and in the list,
-    because what is read as "her last item" downstream must not depend on the file's order.
+    Purchases of the same second stand in the order of the seeded hash, at the cut and in the list.
     """
-    latest = Window.partitionBy("user_id").orderBy(
-        seconds().desc(), tie_break("item_id"), "item_id"
-    )
-    kept = (
-        before(purchases, as_of)
-        .withColumn("back", F.row_number().over(latest))
-        .filter(F.col("back") <= recent)
-    )
-    entry = F.struct(seconds().alias("time"), F.negative("back").alias("nth"), "item_id")
+    kept = lined_up(before(purchases, as_of)).filter(F.col(NTH) <= recent)
+    entry = F.struct(seconds().alias("time"), F.negative(NTH).alias("nth"), "item_id")
     histories = kept.groupBy("user_id").agg(F.array_sort(F.collect_list(entry)).alias("entries"))
     told = histories.select(
         "user_id",
@@ -78,31 +102,51 @@ def user_history(purchases: DataFrame, as_of: datetime, recent: int) -> DataFram
     return stamped(told.withColumn("history_hash", F.sha2(content, 256)), as_of)
 
 
-def write_moment(cut: Cut, items: DataFrame, *, settings: HistorySettings, out: Path) -> None:
+def write_moment(cut: Cut, items: DataFrame, *, settings: HistorySettings, out: Path) -> int:
     """Write the views of a moment, one Parquet folder each: `<moment>/<view>`.
 
-    What is to be predicted from them stands apart, in `targets/<moment>`.
+    What is to be predicted from them stands apart, in `targets/<moment>`; where there is nothing to
+    predict, the moment serves, and the counts it came from are kept in `links` for the next day.
+    Returns how many shoppers bought more than features count.
     """
-    with _held(cut) as (histories, known):
-        for name, view in _views(histories, known, items, cut.as_of, settings).items():
-            _write(view, out / cut.name / name)
+    with _held(cut) as (histories, known), ExitStack() as held:
+        views = shopper_and_item_views(histories, known, items, cut.as_of, settings)
+        counted = {
+            kind: held.enter_context(in_memory(links_of(kind, known, settings.window)))
+            for kind in KINDS
+        }
+        pairs = {
+            kind: ranked(kind, links, known, settings.neighbours) for kind, links in counted.items()
+        }
+        jobs = [
+            partial(write_view, view, out / cut.name / name)
+            for name, view in (views | pairs).items()
+        ]
+        if cut.targets is None:
+            jobs += [
+                partial(write_links, links, out / LINKS / f"{kind}_links")
+                for kind, links in counted.items()
+            ]
+        side_by_side(jobs)
+        capped = cut_short(histories, settings.most_purchases)
     if cut.targets is not None:
-        _write(cut.targets, out / "targets" / cut.name)
+        write_view(cut.targets, out / "targets" / cut.name)
+    return capped
 
 
 @contextmanager
 def _held(cut: Cut) -> Iterator[tuple[DataFrame, DataFrame]]:
     """Keep the purchases of a cut in memory while its views are made, each shopper's in a place."""
     used = ["user_id", "item_id", "event_timestamp", "rating", "price"]
-    with in_memory(spread(cut.histories.select(used), "user_id")) as histories:
+    with in_memory(lined_up(spread(cut.histories.select(used), "user_id"))) as histories:
         if cut.known is cut.histories:
             yield histories, histories
             return
-        with in_memory(spread(cut.known.select(used), "user_id")) as known:
+        with in_memory(lined_up(spread(cut.known.select(used), "user_id"))) as known:
             yield histories, known
 
 
-def _views(
+def shopper_and_item_views(
     histories: DataFrame,
     known: DataFrame,
     items: DataFrame,
@@ -110,19 +154,21 @@ def _views(
     settings: HistorySettings,
 ) -> dict[str, DataFrame]:
     """Tell of shoppers from the histories, and of items from what is known."""
-    top = settings.neighbours
     return {
-        "user_purchase_stats": user_purchase_stats(histories, items, as_of),
+        "user_purchase_stats": user_purchase_stats(histories, items, as_of, settings),
         "user_history": user_history(histories, as_of, settings.recent_items),
         "item_stats": item_stats(known, items, as_of),
         "item_days": item_days(known, as_of),
-        "transitions": transitions(known, as_of, settings.window, top),
-        "together": together(known, as_of, top),
-        "co_purchases": co_purchases(known, as_of, top),
     }
 
 
-def _write(view: DataFrame, folder: Path) -> None:
+def write_links(links: DataFrame, folder: Path) -> None:
+    """Write counts of pairs, which stand by item already; an item is a hash here."""
+    placed = shaped(links, folder.name).sortWithinPartitions("item", "other")
+    placed.write.mode("overwrite").parquet(str(folder))
+
+
+def write_view(view: DataFrame, folder: Path) -> None:
     """Write a view spread by the hash of its first key, and ordered by the hash of its whole key.
 
     A re-run reads the same, and no reader can learn anything from the order.
@@ -130,23 +176,42 @@ def _write(view: DataFrame, folder: Path) -> None:
     keys = [key for key in KEYS if key in view.columns]
     # not orderBy: to find its ranges, it would compute the view twice; not by the key as it is:
     # Spark drops that where a join has placed the rows, and then makes partitions as it likes
+    view = shaped(view, folder.name) if folder.name in RULES else view
     placed = spread(view, tie_break(keys[0])).sortWithinPartitions(tie_break(*keys))
     placed.write.mode("overwrite").parquet(str(folder))
 
 
-def _about(past: DataFrame, items: DataFrame) -> DataFrame:
+def _about(levels: DataFrame) -> DataFrame:
     """Tell of each item its leaf (the whole path: names repeat across trees), brand and prices."""
-    leaf = F.when(F.size("categories") > 0, F.to_json("categories")).alias("leaf")
+    leaf = F.when(F.size("categories") > 0, F.array_join("categories", " > ")).alias("category")
     list_price = F.when(F.col("priced"), F.col("price")).alias("list_price")
-    return bought_items(past, items).select("item_id", leaf, "brand", list_price, "price_level")
+    return levels.select("item_id", leaf, "brand", list_price, "price_level")
 
 
 def _distinct(column: str) -> Column:
-    """Count the different values of a group; by a set, because three counts would triple rows."""
+    """Count the different values of a group; by a set, because a count would triple rows."""
     return F.size(F.collect_set(column)).cast("long")
 
 
-def _mean_gap() -> Column:
-    """Average the days between consecutive purchases; unknown after the first."""
-    span = (F.max(seconds()) - F.min(seconds())) / F.lit(float(DAY))
-    return F.when(F.count("*") > 1, span / (F.count("*") - 1))
+def _millionths(column: str) -> Column:
+    return F.round(F.col(column) * 1_000_000).cast("long")
+
+
+def _whole(stats: DataFrame) -> DataFrame:
+    """Fill in what follows from the counts, and what is nothing where no name is known."""
+    span = (F.col("last_purchase") - F.col("first_purchase")) / F.lit(float(DAY))
+    names = [name for name in stats.columns if name.startswith("distinct_")]
+    empty = {
+        "taste_categories": F.array().cast("array<string>"),
+        "taste_category_weights": F.array().cast("array<double>"),
+        "taste_brands": F.array().cast("array<string>"),
+        "taste_brand_weights": F.array().cast("array<double>"),
+    }
+    return stats.withColumns(
+        {name: F.coalesce(name, F.lit(0).cast("long")) for name in names}
+        | {name: F.coalesce(name, none) for name, none in empty.items()}
+        | {
+            "mean_gap_days": F.when(F.col("purchases") > 1, span / (F.col("purchases") - 1)),
+            "repeat_share": 1 - F.col("distinct_items") / F.col("purchases"),
+        }
+    )

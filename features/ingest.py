@@ -10,15 +10,19 @@ from features.errors import QualityError, RawDataError, extra
 from features.formats import Table, detect, get
 from features.ingest_report import IngestReport, RawFileReport, moment
 from features.preflight import RawFile, preflight
-from features.schema import ITEMS, PURCHASES, QUARANTINE, Column, ddl
+from features.quality.border import shaped
+from features.quality.rules import RULES
+from features.schema import ITEMS, PURCHASES, QUARANTINE, ddl
+from features.schema import Column as SchemaColumn
 from features.staging import FILE_ORDER, Source, Staged, quarantine, staged
 
 with extra("features"):
-    from pyspark.sql import DataFrame, Observation, SparkSession, Window
+    from pyspark.sql import Column, DataFrame, Observation, SparkSession, Window
     from pyspark.sql import functions as F
 
 Progress = Callable[[int, int], None]
 _STEPS = 5
+_IDENTITY = ("user_id", "item_id", "event_timestamp", "rating")
 _OPTION = {Table.PURCHASES: "--reviews", Table.ITEMS: "--items"}
 
 
@@ -52,11 +56,12 @@ def ingest(
     ):
         step()
         _write_quarantine(spark, [bought, known], quarantine_out)
-        _judge(bought, known, max_bad_share, quarantine_out)
+        _judge([bought, known], max_bad_share, quarantine_out)
         step()
         item_counts = _write_items(known, out / "items")
         step()
-        counts = _write_purchases(spark, bought, out)
+        good = bought.frame.where(F.col("reason").isNull())
+        counts = _write_purchases(spark, good, out, out)
         step()
     return _report(bought, known, counts, item_counts)
 
@@ -92,9 +97,9 @@ def _write_quarantine(spark: SparkSession, stages: Sequence[Staged], out: Path) 
     _write(reduce(DataFrame.unionByName, parts, none), QUARANTINE, out)
 
 
-def _judge(bought: Staged, known: Staged, max_bad_share: float, folder: Path) -> None:
+def _judge(stages: Sequence[Staged], max_bad_share: float, folder: Path) -> None:
     """Stop where too many rows were refused, or where nothing is left."""
-    bad = [_verdict(stage) for stage in (bought, known) if stage.share > max_bad_share]
+    bad = [_verdict(stage) for stage in stages if stage.share > max_bad_share]
     if bad:
         raise QualityError(
             f"{'; '.join(bad)}; at most {max_bad_share:.1%} may be",
@@ -102,7 +107,7 @@ def _judge(bought: Staged, known: Staged, max_bad_share: float, folder: Path) ->
             fix="look at the refused rows there, then mend the source "
             "or raise features.ingest.max_bad_share",
         )
-    if not bought.good:
+    if not stages[0].good:
         raise QualityError("there is no purchase in the files", where=str(folder))
 
 
@@ -135,20 +140,59 @@ def _write_items(stage: Staged, out: Path) -> dict[str, Any]:
     return counted.get
 
 
-def _write_purchases(spark: SparkSession, stage: Staged, out: Path) -> dict[str, Any]:
+def ingest_day(
+    spark: SparkSession,
+    reviews: Sequence[Path],
+    tables: Path,
+    out: Path,
+    *,
+    quarantine_out: Path,
+    max_bad_share: float,
+    now: datetime,
+) -> int:
+    """Write `out/purchases` for files of one further day, as they follow on from `tables`.
+
+    What `tables` has already is collapsed as in one file; items are those of `tables`. Returns how
+    many purchases are new.
+    """
+    sources = [_source(file, Table.PURCHASES, "auto") for file in preflight(reviews)]
+    _need(sources, Table.PURCHASES)
+    history = spark.read.parquet(str(tables / "purchases"))
+    with staged(spark, sources, Table.PURCHASES, now) as bought:
+        _write_quarantine(spark, [bought], quarantine_out)
+        _judge([bought], max_bad_share, quarantine_out)
+        counts = _write_purchases(spark, _following(bought, history), tables, out)
+    return int(counts["purchases"])
+
+
+def _following(stage: Staged, history: DataFrame) -> DataFrame:
+    """Leave out the rows that are in the history; say where each shopper's sequence goes on."""
+    rows = stage.frame.where(F.col("reason").isNull())
+    same = [F.col(f"new.{c}").eqNullSafe(F.col(f"old.{c}")) for c in _IDENTITY]
+    shoppers = F.broadcast(rows.select("user_id").distinct())
+    known = history.join(shoppers, "user_id", "left_semi")
+    next_one = known.groupBy("user_id").agg((F.max("sequence") + 1).alias("first"))
+    fresh = rows.alias("new").join(known.alias("old"), reduce(Column.__and__, same), "left_anti")
+    return fresh.join(F.broadcast(next_one), "user_id", "left")
+
+
+def _write_purchases(
+    spark: SparkSession, good: DataFrame, tables: Path, out: Path
+) -> dict[str, Any]:
     """Collapse exact duplicates, number each shopper's purchases, add the list price."""
-    equal = Window.partitionBy("user_id", "item_id", "event_timestamp", "rating")
+    equal = Window.partitionBy(*_IDENTITY)
     order = Window.partitionBy("user_id").orderBy("event_timestamp", *FILE_ORDER)
-    listed = spark.read.parquet(str(out / "items")).select(
+    listed = spark.read.parquet(str(tables / "items")).select(
         "item_id", "price", F.lit(True).alias("item_known")
     )
     counted = Observation()
+    first = F.coalesce("first", F.lit(0)) if "first" in good.columns else F.lit(0)
     rows = (
-        stage.frame.where(F.col("reason").isNull())
-        .repartition("user_id")
-        .withColumn("nth", F.row_number().over(equal.orderBy(*FILE_ORDER)))
+        good.repartition("user_id")
+        # told twice, a purchase was known when it was told first
+        .withColumn("nth", F.row_number().over(equal.orderBy("known_at", *FILE_ORDER)))
         .where(F.col("nth") == 1)
-        .withColumn("sequence", F.row_number().over(order) - 1)
+        .withColumn("sequence", F.row_number().over(order) - 1 + first)
         .join(listed, "item_id", "left")
         .withColumn("item_known", F.coalesce("item_known", F.lit(False)))
         .observe(
@@ -165,9 +209,10 @@ def _write_purchases(spark: SparkSession, stage: Staged, out: Path) -> dict[str,
     return counted.get
 
 
-def _write(rows: DataFrame, table: tuple[Column, ...], out: Path) -> None:
+def _write(rows: DataFrame, table: tuple[SchemaColumn, ...], out: Path) -> None:
     canonical = rows.select(*(F.col(column.name).cast(column.type) for column in table))
-    canonical.write.mode("overwrite").parquet(str(out))
+    checked = shaped(canonical, out.name) if out.name in RULES else canonical
+    checked.write.mode("overwrite").parquet(str(out))
 
 
 def _report(

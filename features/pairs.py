@@ -40,11 +40,7 @@ def transitions(purchases: DataFrame, as_of: datetime, window: int, top: int) ->
     of the item's total before the cut.
     """
     past = before(purchases, as_of)
-    near = _latest(past, LATEST_PURCHASES).select("item", F.array(*_near(window)).alias("near"))
-    links = spread(near.select("item", F.inline("near")).filter("other != item"), "item")
-    support = F.col("links") / F.lit(float(LINK))
-    ranked = _ranked(_counted(links), top, F.col("links")).withColumn("support", support)
-    return _named(ranked, past, "weight", "support")
+    return ranked("transitions", links_of("transitions", past, window), past, top)
 
 
 def together(purchases: DataFrame, as_of: datetime, top: int) -> DataFrame:
@@ -53,9 +49,7 @@ def together(purchases: DataFrame, as_of: datetime, top: int) -> DataFrame:
     Each shopper counts once a day; `weight` is the share of the item's total before the cut.
     """
     past = before(purchases, as_of)
-    latest = _latest(past, LATEST_PURCHASES).withColumn("day", F.floor(F.col("time") / DAY))
-    days = _baskets(latest, "user_id", "day").withColumn("say", F.lit(1).cast("long"))
-    return _named(_ranked(_counted(_pairs(days)), top, F.col("links")), past, "weight")
+    return ranked("together", links_of("together", past), past, top)
 
 
 def co_purchases(purchases: DataFrame, as_of: datetime, top: int) -> DataFrame:
@@ -65,16 +59,57 @@ def co_purchases(purchases: DataFrame, as_of: datetime, top: int) -> DataFrame:
     everything says little. `weight` is the pair's sum over the geometric mean of both totals.
     """
     past = before(purchases, as_of)
-    say = F.round(F.lit(SHOPPER) / F.log2(F.size("basket") + 2)).cast("long")
-    shoppers = _baskets(_latest(past, LATEST_OF_ALL_PAIRS), "user_id").withColumn("say", say)
-    totals = shoppers.select(
-        F.explode("basket").alias("other"), (F.col("say") * (F.size("basket") - 1)).alias("links")
-    )
+    baskets = _shared(past)
+    say = (F.col("say") * (F.size("basket") - 1)).alias("links")
+    totals = baskets.select(F.explode("basket").alias("other"), say)
     of_other = totals.groupBy("other").agg(F.sum("links").alias("of_other"))
+    return ranked("co_purchases", _counted(_pairs(baskets)), past, top, of_other)
+
+
+KINDS = ("transitions", "together", "co_purchases")
+
+
+def links_of(kind: str, past: DataFrame, window: int = 0) -> DataFrame:
+    """Count all links of a kind, before any cut: item, other (codes) and links (an integer).
+
+    Each shopper adds hers, so that those of some shoppers can be taken out and put in again.
+    """
+    if kind == "transitions":
+        latest = _latest(past, LATEST_PURCHASES)
+        near = latest.select("item", F.array(*_near(window)).alias("near"))
+        far = near.select("item", F.inline("near")).filter("other != item")
+        return _counted(spread(far, "item"))
+    if kind == "together":
+        latest = _latest(past, LATEST_PURCHASES).withColumn("day", F.floor(F.col("time") / DAY))
+        days = _baskets(latest, "user_id", "day").withColumn("say", F.lit(1).cast("long"))
+        return _counted(_pairs(days))
+    return _counted(_pairs(_shared(past)))
+
+
+def ranked(
+    kind: str, links: DataFrame, past: DataFrame, top: int, of_other: DataFrame | None = None
+) -> DataFrame:
+    """Rank the links of a kind per item; `past` holds the ids of all items that are linked.
+
+    `of_other` tells the totals of the others where they are known cheaper than from the links.
+    """
+    if kind == "transitions":
+        support = F.col("links") / F.lit(float(LINK))
+        found = _ranked(links, top, F.col("links")).withColumn("support", support)
+        return _named(found, past, "weight", "support")
+    if kind == "together":
+        return _named(_ranked(links, top, F.col("links")), past, "weight")
+    if of_other is None:  # each pair stands in both directions
+        of_other = links.groupBy("other").agg(F.sum("links").alias("of_other"))
     near = F.col("links") / F.sqrt("of_other")
-    pairs = _counted(_pairs(shoppers)).join(F.broadcast(of_other), "other")
-    ranked = _ranked(pairs, top, near)
-    return _named(ranked.withColumn("weight", near / F.sqrt("total")), past, "weight")
+    found = _ranked(links.join(F.broadcast(of_other), "other"), top, near)
+    return _named(found.withColumn("weight", near / F.sqrt("total")), past, "weight")
+
+
+def _shared(past: DataFrame) -> DataFrame:
+    """Gather each shopper's different items, and what she says of each pair of them."""
+    say = F.round(F.lit(SHOPPER) / F.log2(F.size("basket") + 2)).cast("long")
+    return _baskets(_latest(past, LATEST_OF_ALL_PAIRS), "user_id").withColumn("say", say)
 
 
 def _latest(past: DataFrame, most: int) -> DataFrame:

@@ -24,6 +24,7 @@ PURCHASES: tuple[Column, ...] = (
     Column("rating", "double", True, "1 to 5 where the source has it"),
     Column("price", "double", True, "the item's price as listed, where known"),
     Column("sequence", "long", False, "file order within the shopper; breaks ties of display only"),
+    Column("known_at", "timestamp", False, "when the row became known; at once if nobody says"),
     Column("item_known", "boolean", False, "false: the item is in no item file"),
 )
 

@@ -40,6 +40,13 @@ class HistorySettings(Part):
 
     recent_items: int = Field(50, ge=1, description="latest purchases kept per shopper")
     neighbours: int = Field(200, ge=1, description="items kept per item in each table of pairs")
+    most_purchases: int = Field(
+        1_000, ge=2, description="latest purchases a shopper's features count; a bot has more"
+    )
+    taste_half_life_days: float = Field(
+        90.0, gt=0, description="days after which a purchase weighs half in the taste in names"
+    )
+    taste_names: int = Field(10, ge=1, description="categories, and brands, kept of a taste")
     window: int = Field(5, ge=1, description="how many purchases apart two items count as linked")
 
 
@@ -106,6 +113,33 @@ class StoreSettings(Part):
         return timedelta(days=self.max_age_days if days is None else days)
 
 
+class QualitySettings(Part):
+    """The quality watch: a value beyond its limit stops the run before it publishes."""
+
+    least_rows: int = Field(1, ge=0, description="rows that every view holds at least")
+    least_row_share: Share = Field(
+        0.5, description="rows of a view, as a share of the last release's; fewer stop the run"
+    )
+    least_week_share: Share = Field(
+        0.1,
+        description="purchases a day in the last week of the data, as a share of the four weeks "
+        "before; fewer stop the run",
+    )
+    max_null_share: Share = Field(1.0, description="largest share of nulls in a column; 1: any")
+    max_null_change: Share = Field(
+        0.2, description="largest change of a column's share of nulls since the last release"
+    )
+    max_psi: float = Field(
+        0.5,
+        gt=0,
+        description="largest population stability index of a column against the last "
+        "release; 0.25 is often called large",
+    )
+    max_ks: float = Field(
+        0.4, gt=0, description="largest Kolmogorov-Smirnov distance of a column to the last release"
+    )
+
+
 class FeaturesSettings(Part):
     """Everything under `features`."""
 
@@ -114,3 +148,4 @@ class FeaturesSettings(Part):
     history: HistorySettings = HistorySettings()
     embedding: EmbeddingSettings = EmbeddingSettings()
     store: StoreSettings = StoreSettings()
+    quality: QualitySettings = QualitySettings()

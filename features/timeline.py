@@ -4,7 +4,8 @@ Features at `as_of` see purchases strictly before it. Where two purchases can't 
 time, a hash of the item with a fixed seed decides, never an id, a row number or the file's order.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import datetime
 
@@ -16,12 +17,29 @@ with extra("features"):
     from pyspark.sql import Column, DataFrame
     from pyspark.sql import functions as F
 
+KNOWN = "known_at"
 DAY = 86_400
+AT_A_TIME = 3
+"""Jobs that Spark is given at once."""
+WINDOWS = (7, 30, 90, 365)
+"""The days back over which shoppers and items are counted; and ever, which has no name."""
 
 
 def before(purchases: DataFrame, as_of: datetime) -> DataFrame:
-    """Keep the purchases that are known at `as_of`: the strictly earlier ones."""
-    return purchases.filter(F.col("event_timestamp") < F.lit(utc(as_of)))
+    """Keep the purchases that are known at `as_of`: made before it, and known before it.
+
+    A late row, made before and known after, is not seen; where nobody tells when a row became
+    known, it was at once.
+    """
+    moment = F.lit(utc(as_of))
+    made = purchases.filter(F.col("event_timestamp") < moment)
+    return made.filter(F.col(KNOWN) < moment) if KNOWN in purchases.columns else made
+
+
+def known_from(purchases: DataFrame, moment: datetime) -> Column:
+    """Tell which purchases are not known yet at `moment`."""
+    later = F.col("event_timestamp") >= F.lit(utc(moment))
+    return later | (F.col(KNOWN) >= F.lit(utc(moment))) if KNOWN in purchases.columns else later
 
 
 def seconds(column: str = "event_timestamp") -> Column:
@@ -39,15 +57,31 @@ def days_before(as_of: datetime, moment: Column) -> Column:
     return (F.lit(int(utc(as_of).timestamp())) - moment) / F.lit(float(DAY))
 
 
+def since(as_of: datetime, days: int) -> Column:
+    """Tell where the last `days` days before `as_of` begin, in epoch seconds."""
+    return F.lit(int(utc(as_of).timestamp()) - days * DAY)
+
+
 def bought_within(as_of: datetime, days: int) -> Column:
     """Count the rows of a group that lie in the last `days` days before `as_of`."""
-    return F.count_if(seconds() >= F.lit(int(utc(as_of).timestamp()) - days * DAY))
+    return F.count_if(seconds() >= since(as_of, days))
 
 
 def exact_mean(column: str) -> Column:
     """Average the known values, summed as decimals: the same whatever order Spark adds in."""
     total = F.sum(F.col(column).try_cast("decimal(24,9)"))
     return total.cast("double") / F.count(F.col(column).try_cast("decimal(24,9)"))
+
+
+def exact_variance(number: Column) -> Column:
+    """Tell the variance of whole numbers, without an error of rounding; null for less than two.
+
+    The sum of the squares must fit in 64 bits: gaps of a life do, and a million millionths.
+    """
+    count, total = F.count(number), F.sum(number).cast("decimal(19,0)")
+    squares = F.sum(number * number).cast("decimal(19,0)")
+    over = count.cast("decimal(12,0)") * squares - total * total  # n² times the variance
+    return F.when(count > 1, over.cast("double") / (count * count))
 
 
 def tie_break(*columns: str) -> Column:
@@ -78,3 +112,10 @@ def in_memory(frame: DataFrame) -> Iterator[DataFrame]:
         yield frame
     finally:
         frame.unpersist()
+
+
+def side_by_side(jobs: Iterable[Callable[[], None]]) -> None:
+    """Run some jobs at a time: one plans and compiles while another computes."""
+    with ThreadPoolExecutor(max_workers=AT_A_TIME) as pool:
+        for done in [pool.submit(job) for job in jobs]:
+            done.result()

@@ -20,6 +20,8 @@ TOO_OLD: Final = "time before 1995"
 FUTURE: Final = "time in the future"
 RATING_UNREADABLE: Final = "rating not a number"
 RATING_OUTSIDE: Final = "rating outside 1-5"
+KNOWN_UNREADABLE: Final = "unreadable known_at"
+KNOWN_IN_FUTURE: Final = "known_at in the future"
 REPEATED_HEADER: Final = "repeated header"
 
 _FIRST_MS = datetime(1995, 1, 1, tzinfo=UTC).timestamp() * 1000
@@ -28,6 +30,9 @@ _FIRST_MS = datetime(1995, 1, 1, tzinfo=UTC).timestamp() * 1000
 def purchases(loose: DataFrame, now: datetime) -> DataFrame:
     """Judge review rows."""
     now_ms, millis, stars = now.timestamp() * 1000, F.col("millis"), F.col("stars")
+    if "known" not in loose.columns:  # most sources don't tell
+        loose = loose.withColumn("known", F.lit(None).cast("string"))
+    known = F.col("known_millis")
     # one step of its own, so that the rules don't clean the same text again and again
     clean = loose.withColumns(
         {
@@ -35,6 +40,8 @@ def purchases(loose: DataFrame, now: datetime) -> DataFrame:
             "item_id": columns.given(F.col("item")),
             "rating": columns.given(F.col("rating")),
             "stars": columns.number(F.col("rating")),
+            "known": columns.given(F.col("known")),
+            "known_millis": columns.number(columns.given(F.col("known"))),
         }
     )
     reason = _first(
@@ -47,8 +54,11 @@ def purchases(loose: DataFrame, now: datetime) -> DataFrame:
         (millis > now_ms, FUTURE),
         (F.col("rating").isNotNull() & stars.isNull(), RATING_UNREADABLE),
         (~stars.between(1, 5), RATING_OUTSIDE),
+        (F.col("known").isNotNull() & known.isNull(), KNOWN_UNREADABLE),
+        (known > now_ms, KNOWN_IN_FUTURE),
     )
     in_range = F.when(millis.between(_FIRST_MS, now_ms), millis)
+    reported = F.when(known.between(_FIRST_MS, now_ms), known)
     return _judged(
         clean,
         reason,
@@ -56,6 +66,8 @@ def purchases(loose: DataFrame, now: datetime) -> DataFrame:
         item_id=F.col("item_id"),
         event_timestamp=F.timestamp_millis(in_range.cast("long")),
         rating=stars,
+        # nobody can know of a purchase before it is made
+        known_at=F.timestamp_millis(F.greatest(in_range, reported).cast("long")),
     )
 
 

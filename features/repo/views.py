@@ -35,16 +35,25 @@ def _each(kind: FeatureType, *names: str) -> dict[str, FeatureType]:
     return dict.fromkeys(names, kind)
 
 
+def _windows(name: str) -> list[str]:
+    return [f"{name}_{days}d" for days in (7, 30, 90, 365)]
+
+
 _EMBEDDING: dict[str, FeatureType] = {"embedding": Array(Float32), "encoder": String}
 
 SPECS: dict[str, ViewSpec] = {
     "user_purchase_stats": ViewSpec(
         "user",
-        "how much, how varied, how often and how dear a shopper buys",
+        "how much, how varied, how often, how dear and what a shopper buys",
         _each(Int64, "purchases", "distinct_items", "distinct_categories", "distinct_brands")
         | _each(Float64, "recency_days", "tenure_days", "mean_gap_days", "mean_price")
         | _each(Float64, "price_level")
-        | _each(Int64, "purchases_30d", "purchases_90d", "purchases_365d"),
+        | _each(Int64, "purchases_30d", "purchases_90d", "purchases_365d")
+        | _each(Int64, "purchases_7d", *_windows("distinct_categories"))
+        | _each(Int64, *_windows("distinct_brands"), "first_purchase", "last_purchase")
+        | _each(Float64, "gap_variance", "price_spread", "repeat_share")
+        | _each(Array(String), "taste_categories", "taste_brands")
+        | _each(Array(Float64), "taste_category_weights", "taste_brand_weights"),
         pushed=True,
     ),
     "user_history": ViewSpec(
@@ -74,7 +83,9 @@ SPECS: dict[str, ViewSpec] = {
         "item",
         "how often an item sells, to how many, how it is rated and how dear it is",
         _each(Int64, "purchases", "buyers", "purchases_30d", "purchases_90d")
-        | _each(Float64, "mean_rating", "age_days", "price_level"),
+        | _each(Float64, "mean_rating", "age_days", "price_level")
+        | _each(Int64, "purchases_7d", "purchases_365d", "first_seen", "price_rank")
+        | _each(Float64, "trend", "repeat_rate"),
     ),
     "item_embedding": ViewSpec("item", "embedding of an item's title and category", _EMBEDDING),
     "user_recommendations": ViewSpec(

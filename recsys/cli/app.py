@@ -9,6 +9,7 @@ from features.errors import FeaturesError
 from personalizer.errors import PersonalizerError
 from recsys import __version__, log, settings
 from recsys.cli import (
+    benchmark,
     config,
     data,
     db,
@@ -23,7 +24,19 @@ from recsys.cli import (
 from recsys.cli.output import errors
 from recsys.errors import TailorError
 
-GROUPS = (pipeline, evaluate, data, read, explain, features, release, config, db, doctor)
+GROUPS = (
+    pipeline,
+    evaluate,
+    benchmark,
+    data,
+    read,
+    explain,
+    features,
+    release,
+    config,
+    db,
+    doctor,
+)
 OURS = (TailorError, FeaturesError, PersonalizerError)
 
 

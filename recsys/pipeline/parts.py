@@ -109,7 +109,7 @@ def known_at(inputs: Inputs, moment: str, catalogue: Catalogue) -> Shoppers:
     columns = ["user_id", "item_id", "event_timestamp"]
     table = inputs["tables"].path / "purchases"
     if moments.protocol == "temporal":
-        past = [("event_timestamp", "<", getattr(moments, moment))]
+        past = [(time, "<", getattr(moments, moment)) for time in ("event_timestamp", "known_at")]
         return Shoppers.from_purchases(read_table(table, columns, past), catalogue, moments.serve)
     hidden = LEFT_OUT.index(moment) + 1 + (moments.mode == "train-only")
     tables = [_counted(read_table(table, columns), 1)]

@@ -113,3 +113,18 @@ class QuarantineCount(Base):
     table: Mapped[str] = mapped_column(String(64), primary_key=True)
     reason: Mapped[str] = mapped_column(primary_key=True)
     rows: Mapped[int] = mapped_column(BigInteger)
+
+
+class QualityCheck(Base):
+    """One thing measured of the features that a run made, and the limit it was held against."""
+
+    __tablename__ = "quality_checks"
+
+    version: Mapped[str] = mapped_column(String(64), primary_key=True)  # of the quality artifact
+    view: Mapped[str] = mapped_column(String(64), primary_key=True)
+    feature: Mapped[str] = mapped_column(String(64), primary_key=True)  # empty: the whole view
+    measure: Mapped[str] = mapped_column(String(128), primary_key=True)
+    value: Mapped[float] = mapped_column(Double)
+    bound: Mapped[float | None] = mapped_column(Double)
+    breached: Mapped[bool]
+    made_at: Mapped[datetime]

@@ -1,4 +1,4 @@
-"""Purchases written by hand: "ann soap 2024-01-03 rating=5 price=2.5"."""
+"""Purchases written by hand: "ann soap 2024-01-03 rating=5 price=2.5 known=2024-01-05"."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -8,7 +8,7 @@ from pyspark.sql import DataFrame
 from features.cuts import Cut
 from features.timeline import before
 
-Row = tuple[str, str, datetime, float | None, float | None, int, bool]
+Row = tuple[str, str, datetime, float | None, float | None, int, datetime, bool]
 
 
 def day(text: str) -> datetime:
@@ -19,7 +19,7 @@ def bought(row: str, sequence: int) -> Row:
     user, item, when, *more = row.split()
     known = dict(pair.split("=") for pair in more)
     rating, price = (float(known[k]) if k in known else None for k in ("rating", "price"))
-    return user, item, day(when), rating, price, sequence, True
+    return user, item, day(when), rating, price, sequence, day(known.get("known", when)), True
 
 
 def serving(purchases: DataFrame, as_of: datetime) -> Cut:

@@ -117,3 +117,22 @@ def test_too_few_purchases_say_what_to_do(purchases, mode, least):
         leave_one_out(purchases(*rows[1:], "bob a 2024-01-01"), mode)
     with pytest.raises(QualityError, match="more than 0"):
         leave_one_out(purchases(), mode)
+
+
+def test_a_late_row_is_history_only_once_it_is_known(purchases):
+    frame = purchases(
+        "ann a 2024-01-05", "ann b 2024-01-20 known=2024-02-10", "ann c 2024-02-12 known=2024-03-05"
+    )
+    train, validate, last, _ = temporal(frame, MOMENTS)
+    assert items(train.histories) == {"a"}
+    # b was made before the span, c was not known within it: neither is a target
+    assert items(train.targets) == set()
+    assert items(validate.histories) == {"a", "b"}
+    assert items(last.histories) == {"a", "b", "c"}
+
+
+def test_left_out_purchases_have_no_clock_and_so_none_is_late(purchases):
+    frame = purchases(*ROWS[:-1], ROWS[-1] + " known=2024-09-01")
+    for numbering in (frame, numbered(frame)):
+        cuts = {cut.name: cut for cut in leave_one_out(numbering, "refreshed")}
+        assert "ann5" in items(cuts["eval"].targets)

@@ -49,6 +49,89 @@ def test_stats_are_those_counted_by_hand(purchases, shelf):
     assert (ann["purchases_30d"], ann["purchases_90d"], ann["purchases_365d"]) == (1, 3, 3)
 
 
+def test_windows_gaps_and_repeats_are_those_counted_by_hand(purchases, shelf):
+    more = purchases(*ROWS, "ann brush 2024-02-28", "eve soap 2023-03-01", "eve soap 2024-02-23")
+    stats = table(user_purchase_stats(more, shelf, AS_OF), "user_id")
+    ann, bob, eve = stats["ann"], stats["bob"], stats["eve"]
+    days = (7, 30, 90, 365)
+    assert [ann[f"purchases_{n}d"] for n in days] == [1, 2, 4, 4]
+    # the brush has a brand and no category; the comb a category and no brand
+    assert [ann[f"distinct_categories_{n}d"] for n in days] == [0, 1, 2, 2]
+    assert [ann[f"distinct_brands_{n}d"] for n in days] == [1, 1, 1, 1]
+    # 23 February begins the last 7 days, 1 March 2023 lies 366 days back
+    assert [eve[f"purchases_{n}d"] for n in days] == [1, 1, 1, 1]
+    assert (ann["repeat_share"], bob["repeat_share"], eve["repeat_share"]) == (0.25, 0, 0.5)
+    assert ann["gap_variance"] == pytest.approx(((10 - 58 / 3) ** 2 + (40 - 58 / 3) ** 2
+                                                 + (8 - 58 / 3) ** 2) / 3)  # fmt: skip
+    assert (bob["gap_variance"], eve["gap_variance"]) == (None, None)  # one gap has no spread
+    assert eve["last_purchase"] == int(day("2024-02-23").timestamp())
+    assert eve["first_purchase"] == int(day("2023-03-01").timestamp())
+
+
+def test_price_spread_is_that_of_the_levels(purchases, shelf):
+    stats = table(user_purchase_stats(purchases(*ROWS, "bob bar 2024-01-01"), shelf, AS_OF),
+                  "user_id")  # fmt: skip
+    # of the two soaps bar is at 1/4 and soap at 3/4; the comb, alone, at 1/2
+    assert stats["ann"]["price_level"] == pytest.approx(2 / 3)
+    assert stats["ann"]["price_spread"] == pytest.approx((1 / 72) ** 0.5, abs=1e-6)
+    assert (stats["bob"]["price_level"], stats["bob"]["price_spread"]) == (0.25, None)
+
+
+def test_taste_weighs_names_by_how_lately_they_were_bought(purchases, shelf):
+    settings = HistorySettings(taste_half_life_days=10, taste_names=2)
+    stats = table(user_purchase_stats(purchases(*ROWS), shelf, AS_OF, settings), "user_id")
+    ann, bob = stats["ann"], stats["bob"]
+    # 50 days before her last purchase weigh 1/32, 40 days 1/16
+    whole = 1 + 1 / 32 + 1 / 16
+    assert ann["taste_categories"] == ["Beauty > Soap", "Beauty > Hair"]
+    assert ann["taste_category_weights"] == pytest.approx([(1 + 1 / 32) / whole, 1 / 16 / whole])
+    assert (ann["taste_brands"], ann["taste_brand_weights"]) == (["Lush"], [1.0])
+    assert (bob["taste_categories"], bob["taste_category_weights"]) == ([], [])
+    one = HistorySettings(taste_half_life_days=10, taste_names=1)
+    kept = table(user_purchase_stats(purchases(*ROWS), shelf, AS_OF, one), "user_id")["ann"]
+    assert kept["taste_category_weights"] == pytest.approx([(1 + 1 / 32) / whole])  # of all names
+
+
+def test_what_became_known_later_is_not_seen(purchases, shelf):
+    late = ("ann brush 2024-02-25 known=2024-03-05", "eve soap 2024-02-01 known=2024-03-01")
+    for view in (
+        lambda p, t: user_purchase_stats(p, shelf, t),
+        lambda p, t: user_history(p, t, 50),
+    ):
+        assert table(view(purchases(*ROWS, *late), AS_OF), "user_id") == table(
+            view(purchases(*ROWS), AS_OF), "user_id"
+        )
+    then = table(user_history(purchases(*ROWS, *late), day("2024-03-06"), 50), "user_id")
+    assert then["ann"]["item_ids"] == ["soap", "comb", "soap", "brush"]  # by when it was bought
+    assert then["eve"]["item_ids"] == ["soap"]
+
+
+def test_a_bot_is_counted_by_its_latest_purchases_and_reported(spark, shelf, tmp_path: Path):
+    bots = 50_000
+    rows = spark.range(bots).selectExpr(
+        "'bot' user_id",
+        "if(id % 2 = 0, 'soap', 'comb') item_id",
+        "timestamp_seconds(1672531200 + id * 60) event_timestamp",
+        "cast(null as double) rating",
+        "cast(null as double) price",
+    )
+    few = spark.createDataFrame(
+        [("ann", item, day("2024-01-01"), None, 2.0) for item in ("soap", "comb")],
+        rows.schema,
+    )
+    settings = HistorySettings(most_purchases=100)
+    cut = Cut("serve", AS_OF, both := rows.unionByName(few), both, None)
+    assert write_moment(cut, shelf, settings=settings, out=tmp_path) == 1
+    stats = {row["user_id"]: row for row in
+             pq.read_table(tmp_path / "serve" / "user_purchase_stats").to_pylist()}  # fmt: skip
+    assert (stats["bot"]["purchases"], stats["ann"]["purchases"]) == (100, 2)
+    assert stats["bot"]["mean_gap_days"] == pytest.approx(1 / 1440)
+    assert stats["bot"]["gap_variance"] == 0  # the gap before the oldest that counts is not seen
+    items = {row["item_id"]: row for row in
+             pq.read_table(tmp_path / "serve" / "item_stats").to_pylist()}  # fmt: skip
+    assert items["soap"]["purchases"] == bots / 2 + 1  # what was sold was sold
+
+
 def test_what_is_not_known_is_null_and_not_zero(purchases, shelf):
     bob = table(user_purchase_stats(purchases(*ROWS), shelf, AS_OF), "user_id")["bob"]
     assert bob["mean_gap_days"] is None

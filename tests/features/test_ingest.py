@@ -9,7 +9,7 @@ import pytest
 
 from features.errors import QualityError, RawDataError, UnknownFormatError
 from features.formats import judge
-from features.ingest import ingest
+from features.ingest import ingest, ingest_day
 
 pytestmark = pytest.mark.spark
 
@@ -226,3 +226,56 @@ def test_progress_ends_at_its_total(run):
     seen = []
     run(RAW / "reviews.csv", ITEMS_2023, format="csv", progress=lambda *step: seen.append(step))
     assert seen == [(done, 5) for done in range(1, 6)]
+
+
+def test_when_a_row_became_known_is_read_and_is_never_before_the_purchase(run, spark, tmp_path):
+    head = "user_id,parent_asin,rating,timestamp,known_at\n"
+    lines = (
+        "ann,B01,5,1577836800000,1578009600000",  # two days late
+        "ann,B01,5,1577836800000,1577923200000",  # the same purchase, told one day late
+        "bob,B01,5,1577836800000,1577750400000",  # known the day before: at once
+        "eve,B01,5,1577836800000,",
+        "dan,B01,5,1577836800000,soon",
+        "dan,B01,5,1577836800000,4102444800000",  # 2100
+    )
+    reviews = tmp_path / "late.csv"
+    reviews.write_text(head + "\n".join(lines) + "\n")
+    items = tmp_path / "items.jsonl"
+    items.write_text(GOOD_ITEM)
+    report = run(reviews, items)
+    assert report.quarantined["purchases"] == {
+        judge.KNOWN_UNREADABLE: 1, judge.KNOWN_IN_FUTURE: 1,
+    }  # fmt: skip
+    frame = spark.read.parquet(str(tmp_path / "out" / "purchases"))
+    late = "unix_seconds(known_at) - unix_seconds(event_timestamp) late"
+    found = {row["user_id"]: row["late"] for row in frame.selectExpr("user_id", late).collect()}
+    assert found == {"ann": 86_400, "bob": 0, "eve": 0}
+
+
+def test_a_further_day_follows_on_from_the_tables(run, spark, tmp_path):
+    head, row = "user_id,parent_asin,rating,timestamp\n", "{},B01,5,{}000\n"
+    (first := tmp_path / "first.csv").write_text(
+        head + row.format("ann", 1577836800) + row.format("ann", 1577840000)
+    )
+    (items := tmp_path / "items.jsonl").write_text(GOOD_ITEM)
+    run(first, items)
+    (then := tmp_path / "then.csv").write_text(
+        head
+        + row.format("ann", 1577840000)  # known already
+        + row.format("ann", 1577930000)
+        + row.format("eve", 1577930000)
+        + "eve,B01,7,1577930000000\n"
+    )
+    added = ingest_day(spark, [then], tmp_path / "out", tmp_path / "day",
+                       quarantine_out=tmp_path / "refused", max_bad_share=0.5, now=NOW)  # fmt: skip
+    assert added == 2
+    both = [str(tmp_path / folder / "purchases") for folder in ("out", "day")]
+    rows = spark.read.parquet(*both).select("user_id", "sequence", "price").collect()
+    assert sorted(map(tuple, rows)) == [
+        ("ann", 0, 7.04), ("ann", 1, 7.04), ("ann", 2, 7.04), ("eve", 0, 7.04),
+    ]  # fmt: skip
+    assert spark.read.parquet(str(tmp_path / "refused")).first()["reason"] == judge.RATING_OUTSIDE
+    with pytest.raises(QualityError, match=r"25\.0%"):
+        ingest_day(spark, [then], tmp_path / "out", tmp_path / "strict",
+                   quarantine_out=tmp_path / "refused", max_bad_share=0.1, now=NOW)  # fmt: skip
+    assert not (tmp_path / "strict").exists()

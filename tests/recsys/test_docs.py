@@ -32,3 +32,24 @@ def test_the_make_targets_are_told_in_the_contributing_guide() -> None:
     guide = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
     targets = ("setup", "check", "test", "format", "docs")
     assert [name for name in targets if f"make {name}" not in guide] == []
+
+
+def test_every_feature_has_a_meaning_a_window_and_a_source() -> None:
+    from features.repo.meanings import MEANINGS
+    from features.repo.views import SPECS
+
+    untold = {
+        (view, column)
+        for view, spec in SPECS.items()
+        for column in spec.columns
+        if column not in MEANINGS.get(view, {})
+    }
+    assert not untold, "say what they mean in features/repo/meanings.py"
+    told = [feature for view in MEANINGS.values() for feature in view.values()]
+    assert all(one.meaning and one.window and one.source for one in told)
+
+
+def test_the_page_of_features_is_what_the_code_says() -> None:
+    page = str(runpy.run_path(str(ROOT / "docs" / "features_page.py"))["features"]())
+    assert (ROOT / "docs" / "features.md").read_text(encoding="utf-8") == page, "run `make docs`"
+    assert "| `gap_variance` | Float64 | variance of the days" in page

@@ -15,12 +15,14 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 import recsys.results as results
-from recsys.results import Entry, ResultsError, ShopperList
+from recsys.results import Entry, ResultsError, ShopperList, quality
 from recsys.results.models import QuarantineCount, Recommendation, Release, Report, Run
 
 SERVER = "postgresql+psycopg://postgres@127.0.0.1:5432/test"
 NOON = datetime(2024, 3, 31, 12, tzinfo=UTC)
-TABLES = {"runs", "releases", "recommendations", "reports", "quarantine_counts"}
+TABLES = {
+    "runs", "releases", "recommendations", "reports", "quarantine_counts", "quality_checks",
+}  # fmt: skip
 
 
 @pytest.fixture
@@ -78,6 +80,7 @@ def fill(engine):
     results.record_report(engine, "r0", headline={"ndcg@10": 0.1})
     results.record_run(engine, "run", settings_digest="d")
     results.record_quarantine(engine, "run", {("items", "no id"): 3})
+    quality.record(engine, "v0", [("item_stats", "trend", "psi", 0.1, 0.5, False)])
 
 
 # --- migrations
@@ -290,3 +293,37 @@ def test_an_unreachable_server_is_named_without_its_password():
         results.lists_of(engine, "r", "u")
     assert "127.0.0.1:1/shop" in str(caught.value)
     assert "secret" not in str(caught.value)
+
+
+def test_the_last_quality_checks_are_read_breaches_first(engine):
+    assert quality.latest(engine) == []
+    old = [("item_stats", "trend", "psi", 0.1, 0.5, False)]
+    new = [("a_view", "", "rows", 3.0, None, False), ("item_stats", "trend", "psi", 0.9, 0.5, True)]
+    quality.record(engine, "v2", new, at=NOON)
+    quality.record(engine, "v1", old, at=NOON - timedelta(days=1))
+    found = quality.latest(engine)
+    assert [tuple(one)[:-1] for one in found] == new[::-1]
+    assert {one.made_at for one in found} == {NOON}
+    quality.record(engine, "v2", new[:1], at=NOON)  # again: in place of what was there
+    assert [tuple(one)[:-1] for one in quality.latest(engine)] == new[:1]
+    assert quality.noted(engine, "v1")
+    assert not quality.noted(engine, "v3")
+
+
+def test_old_quality_checks_go(engine, monkeypatch):
+    monkeypatch.setattr(quality, "KEPT", 2)
+    for n in range(4):
+        at = NOON + timedelta(days=n)
+        quality.record(engine, f"v{n}", [("v", "", "rows", 1.0, None, False)], at=at)
+    assert [quality.noted(engine, f"v{n}") for n in range(4)] == [False, False, True, True]
+
+
+def test_migrations_go_from_the_first_tables_to_these_and_back(bare):
+    results.upgrade(bare, "0001")
+    assert "quality_checks" not in inspect(bare).get_table_names()
+    results.record_run(bare, "run", settings_digest="d")
+    results.upgrade(bare)
+    assert "quality_checks" in inspect(bare).get_table_names()
+    results.downgrade(bare, "0001")
+    assert "quality_checks" not in inspect(bare).get_table_names()
+    assert rows_in(bare, Run) == 1

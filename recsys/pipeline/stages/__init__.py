@@ -50,6 +50,17 @@ STAGES: tuple[Stage, ...] = (
         code=("features", "personalizer.encoder"),
     ),
     Stage(
+        name="quality",
+        kind="quality",
+        make=f"{_HERE}.quality:quality",
+        spark=True,
+        holds=f"{_HERE}.quality:holds",
+        spark=True,
+        inputs=("tables", "features", "embeddings"),
+        settings=("features.quality",),
+        code=("features.quality", "recsys.results.quality"),
+    ),
+    Stage(
         name="index",
         kind="index",
         make=f"{_HERE}.models:index",

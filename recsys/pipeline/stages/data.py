@@ -49,16 +49,19 @@ def features(context: Context, draft: Draft) -> None:
     spark, settings = context.spark, context.settings
     purchases = spark.read.parquet(str(context.path("tables") / "purchases"))
     listed = spark.read.parquet(str(context.path("tables") / "items"))
+    capped = 0
     with _cuts(purchases, settings.cuts) as taken, in_memory(listed) as items:
         for done, cut in enumerate(taken, start=1):
-            history.write_moment(cut, items, settings=settings.features.history, out=draft.path)
+            capped = history.write_moment(
+                cut, items, settings=settings.features.history, out=draft.path
+            )
             context.observer.progress("features", done, len(taken))
     when = {cut.name: cut.as_of for cut in taken}
     moment = {name: when.get(name, taken[-1].as_of) for name in NAMES}
     run_moments = RunMoments(**moment, protocol=settings.cuts.protocol, mode=settings.cuts.mode)
     run_moments.write(draft.path)
     draft.describe(
-        metrics={name: str(when[name]) for name in run_moments.names},
+        metrics={name: str(when[name]) for name in run_moments.names} | {"capped_shoppers": capped},
         data_cut=run_moments.serve.isoformat(),
     )
 

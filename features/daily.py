@@ -1,0 +1,200 @@
+"""One further day: new features from the old ones and what the day moved, as a whole run has them.
+
+A day moves the shoppers and items of its purchases, of those that slid out of a window, and the
+buyers of items whose price now stands elsewhere among others. They are computed anew, by the jobs
+of a whole run; all others are carried over, with their ages put forward. Pairs are counted in
+integers: what the day's shoppers said before is taken out of the counts, and what they say now put
+in.
+"""
+
+from contextlib import ExitStack
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial, reduce
+from pathlib import Path
+
+from features.errors import extra
+from features.history import LINKS, clocked, shopper_stats, user_history, write_links, write_view
+from features.items import aged, item_days, price_levels, sold_stats
+from features.lineup import lined_up
+from features.pairs import KINDS, links_of, ranked
+from features.settings import HistorySettings
+from features.timeline import (
+    WINDOWS,
+    before,
+    in_memory,
+    known_from,
+    seconds,
+    side_by_side,
+    since,
+    spread,
+    stamped,
+    tie_break,
+)
+
+with extra("features"):
+    from pyspark.sql import Column, DataFrame
+    from pyspark.sql import functions as F
+
+SERVE = "serve"
+STAMPS = ("event_timestamp", "created_timestamp")
+CLOCKED = (*STAMPS, "recency_days", "tenure_days")
+
+
+@dataclass(frozen=True)
+class Step:
+    """From one moment to a later one, over all purchases at hand and both item tables."""
+
+    start: datetime
+    end: datetime
+    purchases: DataFrame
+    items_before: DataFrame
+    items: DataFrame
+
+    @property
+    def past(self) -> DataFrame:
+        """All that is known at the end."""
+        return before(self.purchases, self.end)
+
+    @property
+    def news(self) -> DataFrame:
+        """What is known at the end and was not at the start."""
+        return self.past.filter(known_from(self.purchases, self.start))
+
+    @property
+    def moved(self) -> DataFrame:
+        """The news, and what slid out of a window: user_id and item_id."""
+        slid = reduce(Column.__or__, (self._left(days) for days in WINDOWS))
+        return self.past.filter(known_from(self.purchases, self.start) | slid).select(
+            "user_id", "item_id"
+        )
+
+    def _left(self, days: int) -> Column:
+        first, last = since(self.start, days), since(self.end, days)
+        return (seconds() >= first) & (seconds() < last)
+
+
+def advance(step: Step, views: Path, settings: HistorySettings, out: Path) -> None:
+    """Write what `history.write_moment` would write at the end, from its folder at the start."""
+    read = step.purchases.sparkSession.read
+    old = {name.name: read.parquet(str(name)) for name in sorted((views / SERVE).iterdir())}
+    links = {kind: read.parquet(str(views / LINKS / f"{kind}_links")) for kind in KINDS}
+    with ExitStack() as held:
+        moved, news = _kept(held, step.moved), _kept(held, step.news)
+        sold = old["item_stats"].select("item_id").union(news.select("item_id")).distinct()
+        sold = _kept(held, sold)
+        levels = _kept(held, price_levels(step.items, sold))
+        users = _kept(held, _users(step, old["item_stats"], moved, levels))
+        lines = _kept(held, lined_up(spread(_of(step.past, users), "user_id")))
+        work = _Day(step, settings, old, users, lines, levels)
+        new = {
+            "user_purchase_stats": work.user_purchase_stats(),
+            "user_history": work.user_history(),
+            "item_stats": work.item_stats(moved.select("item_id").distinct()),
+            "item_days": work.item_days(news),
+        }
+        jobs = [partial(write_view, view, out / SERVE / name) for name, view in new.items()]
+        shoppers = _kept(held, news.select("user_id").distinct())
+        then, now = (
+            _kept(held, _of(rows, shoppers)) for rows in (before(lines, step.start), lines)
+        )
+        for kind in KINDS:
+            said = (links_of(kind, rows, settings.window) for rows in (then, now))
+            delta = _kept(held, _delta(*said))
+            jobs.append(partial(work.pairs, kind, links[kind], delta, sold, out=out))
+        side_by_side(jobs)
+
+
+@dataclass(frozen=True)
+class _Day:
+    """The views at the start, who is computed anew, and from which purchases."""
+
+    step: Step
+    settings: HistorySettings
+    old: dict[str, DataFrame]
+    users: DataFrame
+    lines: DataFrame
+    levels: DataFrame
+
+    def user_purchase_stats(self) -> DataFrame:
+        """Compute the moved anew; put the ages of the others forward."""
+        fresh = shopper_stats(self.lines, self.levels, self.step.end, self.settings)
+        kept = _without(self.old["user_purchase_stats"], "user_id", self.users).drop(*CLOCKED)
+        return fresh.unionByName(clocked(kept, self.step.end))
+
+    def user_history(self) -> DataFrame:
+        """List the moved anew; the others' histories stand."""
+        fresh = user_history(self.lines, self.step.end, self.settings.recent_items)
+        kept = _without(self.old["user_history"], "user_id", self.users).drop(*STAMPS)
+        return fresh.unionByName(stamped(kept, self.step.end))
+
+    def item_stats(self, items: DataFrame) -> DataFrame:
+        """Compute the moved anew; put the ages of the others forward, and place their prices."""
+        sold = self.step.past.join(F.broadcast(items), "item_id", "left_semi")
+        kept = _without(self.old["item_stats"], "item_id", items)
+        kept = kept.drop(*STAMPS, "age_days", "price_level", "price_rank")
+        placed = self.levels.select("item_id", "price_level", "price_rank")
+        others = aged(kept.join(placed, "item_id", "left"), self.step.end)
+        return sold_stats(sold, self.levels, self.step.end).unionByName(others)
+
+    def item_days(self, news: DataFrame) -> DataFrame:
+        """Add the day's sales, on whatever day they were made."""
+        both = self.old["item_days"].unionByName(item_days(news, self.step.end))
+        return both.groupBy("item_id", "day").agg(F.sum("purchases").alias("purchases"))
+
+    def pairs(
+        self, kind: str, links: DataFrame, delta: DataFrame, sold: DataFrame, *, out: Path
+    ) -> None:
+        """Write the counts and the ranks of a kind of pairs."""
+        touched = F.broadcast(delta.select("item").distinct())
+        mine = links.join(touched, "item", "left_semi").unionByName(delta)
+        folder, view = out / LINKS / f"{kind}_links", out / SERVE / kind
+        top = self.settings.neighbours
+        with in_memory(_summed(mine).filter("links > 0")) as redone:
+            whole = links.join(touched, "item", "left_anti").unionByName(redone)
+            write_links(spread(whole, "item"), folder)
+            if kind == "co_purchases":  # weighed by both sides: a day moves its items' neighbours
+                whole = links.sparkSession.read.parquet(str(folder))
+                write_view(ranked(kind, whole, sold, top), view)
+                return
+            coded = self.old[kind].withColumn("item", tie_break("item_id"))
+            kept = coded.join(touched, "item", "left_anti").drop("item")
+            write_view(ranked(kind, redone, sold, top).unionByName(kept), view)
+
+
+def _kept(held: ExitStack, frame: DataFrame) -> DataFrame:
+    return held.enter_context(in_memory(frame))
+
+
+def _users(step: Step, old: DataFrame, moved: DataFrame, levels: DataFrame) -> DataFrame:
+    """Find the shoppers who are to be computed anew."""
+    dearer = _changed(price_levels(step.items_before, old.select("item_id")), levels)
+    buyers = step.past.join(F.broadcast(dearer), "item_id", "left_semi")
+    return moved.select("user_id").union(buyers.select("user_id")).distinct()
+
+
+def _of(purchases: DataFrame, users: DataFrame) -> DataFrame:
+    """Keep the purchases of some shoppers."""
+    return purchases.join(F.broadcast(users), "user_id", "left_semi")
+
+
+def _changed(before_it: DataFrame, now: DataFrame) -> DataFrame:
+    """Find the items that features tell of in another way."""
+    told = ["item_id", "categories", "brand", "price", "price_level"]
+    one, other = before_it.select(told), now.select(told)
+    either = one.subtract(other).union(other.subtract(one))
+    return either.select("item_id").distinct()
+
+
+def _without(view: DataFrame, key: str, moved: DataFrame) -> DataFrame:
+    return view.join(F.broadcast(moved), key, "left_anti")
+
+
+def _delta(then: DataFrame, now: DataFrame) -> DataFrame:
+    """Tell by how much the counts of pairs change."""
+    taken = then.withColumn("links", F.negative("links"))
+    return _summed(taken.unionByName(now)).filter("links != 0")
+
+
+def _summed(links: DataFrame) -> DataFrame:
+    return links.groupBy("item", "other").agg(F.sum("links").alias("links"))

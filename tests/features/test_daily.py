@@ -1,0 +1,79 @@
+"""A day added is a whole run, day after day: every table is the same to the last digit."""
+
+import random
+from datetime import timedelta
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+
+from features.daily import Step, advance
+from features.history import write_moment
+from features.settings import HistorySettings
+from tests.features.shop import day, serving
+
+pytestmark = [pytest.mark.spark, pytest.mark.slow]
+
+START = day("2024-03-01")
+SETTINGS = HistorySettings(recent_items=4, most_purchases=9, neighbours=3, taste_names=2)
+VIEWS = {
+    "user_purchase_stats", "user_history", "item_stats", "item_days", "transitions", "together",
+    "co_purchases",
+}  # fmt: skip
+
+
+def history(rng: random.Random) -> list[str]:
+    """A year of purchases of few shoppers and items, some told late; one shopper has too many."""
+    rows = []
+    for n in range(160):
+        user = "bot" if n % 8 == 0 else f"u{rng.randrange(14)}"
+        when = START + timedelta(days=rng.randrange(-370, 5), hours=rng.randrange(24))
+        late = f" known={(when + timedelta(days=rng.randrange(3))).isoformat()[:-6]}"
+        rating = f" rating={rng.randrange(1, 6)}" if n % 3 else ""
+        row = f"{user} i{min(rng.randrange(20), rng.randrange(20))} {when.isoformat()[:-6]}"
+        rows.append(row + rating + (late if n % 5 == 0 else ""))
+    # what slides out of each window on the first, second and third day, of shoppers otherwise still
+    rows += [
+        f"still{n} i{n} {(START + timedelta(days=n - window)).date()}"
+        for n in range(3)
+        for window in (7, 30, 90, 365)
+    ]
+    return rows
+
+
+def test_days_added_one_by_one_are_a_whole_run(purchases, items, tmp_path: Path, spark):
+    rng = random.Random(4)
+    shelf = {
+        f"i{n}": (["Home", f"Kind {n % 3}"] if n % 7 else [], f"Brand {n % 2}" if n % 4 else None,
+                  float(n % 6) if n % 5 else None)
+        for n in range(22)
+    }  # fmt: skip
+    # the last two items are sold for the first time on the second day, one of another price then
+    rows = [*history(rng), "u1 i20 2024-03-02T10:00", "new i21 2024-03-02T11:00"]
+    everything = purchases(*rows).cache()
+    write_moment(serving(everything, START), items(**shelf), settings=SETTINGS, out=tmp_path / "0")
+    before = items(**shelf)
+    for number in range(3):
+        start, end = (START + timedelta(days=n) for n in (number, number + 1))
+        if number == 1:
+            shelf["i3"] = (["Home", "Kind 1"], "Another", 8.0)
+        now = items(**shelf)
+        step = Step(start, end, everything, before, now)
+        advance(step, tmp_path / str(number), SETTINGS, tmp_path / str(number + 1))
+        write_moment(
+            serving(everything, end), now, settings=SETTINGS, out=tmp_path / f"whole {end.day}"
+        )
+        _same(tmp_path / str(number + 1), tmp_path / f"whole {end.day}")
+        before = now
+    assert spark.sparkContext._jsc.getPersistentRDDs().size() == 1  # ours alone
+
+
+def _same(added: Path, whole: Path) -> None:
+    views = {path.name for path in (whole / "serve").iterdir()}
+    assert views == VIEWS
+    for folder in (*(f"serve/{view}" for view in views),
+                   *(f"links/{path.name}" for path in (whole / "links").iterdir())):  # fmt: skip
+        here, there = (pq.read_table(root / folder) for root in (added, whole))
+        assert there.num_rows > 0, folder
+        # in the same order, too; the files' flags of what may be null are Spark's guess
+        assert here.select(there.column_names).to_pylist() == there.to_pylist(), folder
