@@ -12,7 +12,10 @@ from recsys.errors import StageError
 from recsys.settings import Settings
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from features.store import FeatureRepo, ViewStatus
+    from recsys.results.quality import Check
 
 _DAY = timedelta(days=1)
 
@@ -106,13 +109,17 @@ def _materialize(args: argparse.Namespace, settings: Settings) -> int:
 
 def _status(args: argparse.Namespace, settings: Settings) -> int:
     from recsys.online import repo_of
+    from recsys.results import database
+    from recsys.results.quality import latest
 
     repo = repo_of(settings)
     repo.check([])
     now = _now(settings)
     views = [_told(view, settings, now) for view in repo.status()]
+    checks = latest(database.of(settings))
     if args.json:
-        as_json({"online": repo.place, "now": now, "views": views})
+        quality = [check._asdict() for check in checks]
+        as_json({"online": repo.place, "now": now, "views": views, "quality": quality})
         return 0
     table(
         f"Features, online in {repo.place}",
@@ -135,7 +142,26 @@ def _status(args: argparse.Namespace, settings: Settings) -> int:
     for view in views:
         if view["stale"]:
             errors().print(f"[yellow]stale[/] {view['view']}: look-ups count it as missing")
+    _show_quality(checks)
     return 0
+
+
+def _show_quality(checks: "Sequence[Check]") -> None:
+    """Sum up the quality watch: what broke a limit, and what came nearest to one."""
+    if not checks:
+        return
+    broken = [check for check in checks if check.breached]
+    drifted = sorted((c for c in checks if c.measure in {"psi", "ks"}), key=lambda c: -c.value)
+    table(
+        f"Quality, {checks[0].made_at:%Y-%m-%d %H:%M} UTC: {len(checks)} checks, "
+        f"{len(broken)} beyond their limits",
+        ("view", "feature", "measure", "value", "limit"),
+        [
+            (c.view, c.feature, c.measure, f"{c.value:.4g}", "" if c.bound is None else c.bound)
+            for c in (broken or drifted[:5])
+        ],
+        right=("value", "limit"),
+    )
 
 
 def _told(view: "ViewStatus", settings: Settings, now: datetime) -> dict[str, Any]:

@@ -53,7 +53,6 @@ STAGES: tuple[Stage, ...] = (
         name="quality",
         kind="quality",
         make=f"{_HERE}.quality:quality",
-        spark=True,
         holds=f"{_HERE}.quality:holds",
         spark=True,
         inputs=("tables", "features", "embeddings"),
