@@ -113,3 +113,17 @@ class QuarantineCount(Base):
     table: Mapped[str] = mapped_column(String(64), primary_key=True)
     reason: Mapped[str] = mapped_column(primary_key=True)
     rows: Mapped[int] = mapped_column(BigInteger)
+
+
+class ProfileFailure(Base):
+    """A shopper whose profile could not be written, until it is: the dead letters."""
+
+    __tablename__ = "profile_failures"
+
+    user_id: Mapped[str] = mapped_column(primary_key=True)
+    history_hash: Mapped[str] = mapped_column(String(128))
+    generator: Mapped[str]
+    reason: Mapped[str]
+    tries: Mapped[int]  # runs that failed since it last was asked for anew
+    first_at: Mapped[datetime]
+    last_at: Mapped[datetime]

@@ -20,7 +20,14 @@ from recsys.results.models import QuarantineCount, Recommendation, Release, Repo
 
 SERVER = "postgresql+psycopg://postgres@127.0.0.1:5432/test"
 NOON = datetime(2024, 3, 31, 12, tzinfo=UTC)
-TABLES = {"runs", "releases", "recommendations", "reports", "quarantine_counts"}
+TABLES = {
+    "runs",
+    "releases",
+    "recommendations",
+    "reports",
+    "quarantine_counts",
+    "profile_failures",
+}
 
 
 @pytest.fixture

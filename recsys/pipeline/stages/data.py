@@ -22,6 +22,7 @@ with extra("features"):
     from features.timeline import in_memory
 
 VIEWS = "views.txt"
+PROFILES = "user_profile"
 
 
 def ingest(context: Context, draft: Draft) -> None:
@@ -129,7 +130,10 @@ def store(context: Context, draft: Draft) -> None:
         "item_stats",
         "item_embedding",
     ]
-    repo.materialize(moment - day, moment + day, views, progress=context.progress("store"))
+    stamped = [view for view in views if view != PROFILES]
+    repo.materialize(moment - day, moment + day, stamped, progress=context.progress("store"))
+    if PROFILES in views:  # its rows are dated by each shopper's last purchase
+        repo.materialize(datetime(1990, 1, 1, tzinfo=UTC), moment + day, [PROFILES])
     (draft.path / VIEWS).write_text("\n".join(views) + "\n", encoding="utf-8")
     marks.write(context, draft.manifest.version)
     draft.describe(metrics={"views": len(views), "as_of": str(moment)})
@@ -139,7 +143,11 @@ def _offline(context: Context) -> Path:
     """One folder of views for Feast, by links that move with the artifacts at hand."""
     offline = context.store.home / "feast" / "offline"
     offline.mkdir(parents=True, exist_ok=True)
-    sources = [context.path("features") / "serve", context.path("embeddings") / "serve"]
+    sources = [
+        context.path("features") / "serve",
+        context.path("embeddings") / "serve",
+        context.path("profiles"),
+    ]
     folders = [view for source in sources for view in source.iterdir() if view.is_dir()]
     for view in [*folders, context.path("embeddings") / "item_embedding"]:
         link = offline / view.name
