@@ -57,4 +57,4 @@ class PersonalizerConfig:
     encoder: EncoderConfig = EncoderConfig()
     lm: LMConfig = LMConfig()
     hypernet: HypernetConfig = HypernetConfig()
-    profiles: ProfilesConfig = ProfilesConfig()
+    profiles: ProfilesConfig = ProfilesConfig()  # noqa: RUF009 - frozen, as the others

@@ -31,9 +31,7 @@ class ProfilesConfig:
     dtype: str = setting("float32", "transformers: float32, bfloat16 or float16")
     batch_tokens: int = setting(8192, "transformers: tokens per batch, padding included")
     concurrency: int = setting(8, "openai: requests under way at once")
-    timeout_seconds: float = setting(
-        30.0, "openai: longest that one try may take, to its last byte"
-    )
+    timeout_seconds: float = setting(30.0, "openai: longest that one try may take, to its end")
     tries: int = setting(4, "openai: tries per request, with growing pauses; Retry-After is kept")
     longest_pause_seconds: float = setting(30.0, "openai: longest pause between two tries")
     max_new_tokens: int = setting(100, "longest answer, in tokens")

@@ -11,6 +11,7 @@ from personalizer.profiles.generators.base import Answer, Request, Stage
 from personalizer.profiles.history import History, Item
 from personalizer.profiles.sensitive import Policy
 from personalizer.profiles.untrusted import clean
+from personalizer.profiles.words import word_set
 
 __all__ = ["REASONS", "Catalogue", "Guard", "Reason"]
 
@@ -21,9 +22,9 @@ Reason = Literal[
 REASONS: tuple[Reason, ...] = Reason.__args__  # type: ignore[attr-defined]
 
 _REFUSAL = re.compile(
-    r"\b(?:sorry|apologi[sz]e|cannot|can't|can not|unable to|as an? (?:ai|artificial|language model|"
-    r"assistant)|not able to|don't have (?:access|enough|any)|insufficient (?:data|information)|"
-    r"i (?:won't|will not|do not|don't))\b",
+    r"\b(?:sorry|apologi[sz]e|cannot|can't|can not|unable to|as an? (?:ai|artificial|"
+    r"language model|assistant)|not able to|don't have (?:access|enough|any)|"
+    r"insufficient (?:data|information)|i (?:won't|will not|do not|don't))\b",
     re.IGNORECASE,
 )
 _PROMPT = re.compile(
@@ -35,197 +36,11 @@ _PROMPT = re.compile(
     re.IGNORECASE,
 )
 _MARKUP = re.compile(r"^\s*(?:[-*#>]|\d+[.)])\s", re.MULTILINE)
-_ENGLISH = set(
-    [
-        "the",
-        "a",
-        "an",
-        "and",
-        "or",
-        "of",
-        "to",
-        "in",
-        "for",
-        "with",
-        "on",
-        "is",
-        "are",
-        "this",
-        "that",
-        "person",
-        "shopper",
-        "they",
-        "their",
-        "seems",
-        "be",
-        "who",
-        "has",
-        "from",
-        "by",
-        "as",
-        "at",
-        "it",
-        "while",
-        "also",
-        "both",
-        "more",
-        "than",
-        "such",
-        "like",
-        "mostly",
-        "often",
-        "buys",
-        "prefers",
-        "between",
-        "some",
-        "these",
-        "its",
-        "only",
-        "most",
-        "purchases",
-        "shoppers",
-        "more",
-        "other",
-        "both",
-        "first",
-        "when",
-    ]
-)
-_OTHERS = set(
-    [
-        "el",
-        "la",
-        "los",
-        "las",
-        "de",
-        "que",
-        "y",
-        "en",
-        "un",
-        "una",
-        "por",
-        "con",
-        "para",
-        "su",
-        "le",
-        "les",
-        "des",
-        "et",
-        "est",
-        "une",
-        "dans",
-        "pour",
-        "qui",
-        "du",
-        "der",
-        "die",
-        "das",
-        "und",
-        "ist",
-        "mit",
-        "ein",
-        "eine",
-        "für",
-        "auf",
-        "den",
-        "von",
-        "zu",
-        "il",
-        "di",
-        "che",
-        "per",
-        "sono",
-        "della",
-        "o",
-        "os",
-        "da",
-        "em",
-        "uma",
-        "não",
-        "com",
-        "het",
-        "een",
-        "van",
-        "voor",
-        "och",
-        "att",
-        "som",
-        "på",
-        "är",
-    ]
-)
-_WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)?")
+_ENGLISH = word_set("english")
+_OTHERS = word_set("other_languages")
+_WORD = re.compile(r"[^\W\d_]+(?:['\u2019][^\W\d_]+)?")
 # names of categories that are words of everyday speech
-_EVERYDAY = set(
-    [
-        "accessories",
-        "baby",
-        "bath",
-        "body",
-        "books",
-        "brushes",
-        "cases",
-        "care",
-        "classic",
-        "clothing",
-        "color",
-        "colors",
-        "cover",
-        "dining",
-        "electronics",
-        "eyes",
-        "face",
-        "fashion",
-        "fresh",
-        "gifts",
-        "hair",
-        "hands",
-        "home",
-        "hygiene",
-        "items",
-        "kitchen",
-        "lips",
-        "light",
-        "men",
-        "nails",
-        "natural",
-        "office",
-        "other",
-        "outdoors",
-        "parts",
-        "personal",
-        "pets",
-        "products",
-        "sets",
-        "skin",
-        "soft",
-        "sports",
-        "style",
-        "styling",
-        "tools",
-        "travel",
-        "treatments",
-        "value",
-        "women",
-        "simple",
-        "special",
-        "always",
-        "dove",
-        "target",
-        "gap",
-        "next",
-        "boss",
-        "pure",
-        "basic",
-        "basics",
-        "care's",
-        "quality",
-        "premium",
-        "luxury",
-        "essentials",
-        "favorite",
-    ]
-)
+_EVERYDAY = word_set("everyday")
 
 
 @dataclass(frozen=True)
@@ -278,8 +93,10 @@ class Guard:
             return "empty"
         if _REFUSAL.search(text):
             return "refusal"
-        if reason := self._form(text, answer, request.stage):
-            return reason
+        form = self._form(text, answer, request.stage)
+        return form or self._content(text, request)
+
+    def _content(self, text: str, request: Request) -> Reason | None:
         if _PROMPT.search(text):
             return "names the prompt"
         if self.policy.in_text(text):
@@ -287,9 +104,8 @@ class Guard:
         if request.task == "purchase" and self._invents(text, request):
             return "a product never bought"
         behaves = request.style == "behaviour" and request.stage == "profile"
-        if behaves and (_MARKUP.search(text) or self._names_any(text)):
-            return "lists content"
-        return None
+        listing = behaves and (_MARKUP.search(text) or self._names_any(text))
+        return "lists content" if listing else None
 
     def _form(self, text: str, answer: Answer, stage: Stage) -> Reason | None:
         words = _WORD.findall(text.lower())
@@ -324,21 +140,18 @@ class Guard:
 
     def _brands_in(self, text: str) -> list[str]:
         """Brands of the catalogue, written as they are written there."""
-        found = []
-        for word in set(re.findall(r"[^\s,.;:()\"]+", text)):
-            for brand in self.catalogue.brand_words.get(word, ()):
-                if re.search(rf"(?<!\w){re.escape(brand)}(?!\w)", text):
-                    found.append(brand)
-        return found
+        words = set(re.findall(r"[^\s,.;:()\"]+", text))
+        may_be = (brand for word in words for brand in self.catalogue.brand_words.get(word, ()))
+        return [each for each in may_be if re.search(rf"(?<!\w){re.escape(each)}(?!\w)", text)]
 
     def _categories_in(self, text: str) -> list[tuple[str, ...]]:
         stems = _stems(text)
-        found = []
-        for at, stem in enumerate(stems):
-            for name in self.catalogue.category_stems.get(stem, ()):
-                if stems[at : at + len(name)] == name:
-                    found.append(name)
-        return found
+        return [
+            name
+            for at, stem in enumerate(stems)
+            for name in self.catalogue.category_stems.get(stem, ())
+            if stems[at : at + len(name)] == name
+        ]
 
 
 @dataclass(frozen=True)
@@ -360,9 +173,12 @@ def _stems(text: str) -> tuple[str, ...]:
     return tuple(_stem(word) for word in _WORD.findall(text.lower()) if word != "and")
 
 
+_PLURALS = (("ies", "y"), ("sses", "ss"), ("shes", "sh"), ("ches", "ch"), ("xes", "x"))
+
+
 def _stem(word: str) -> str:
     """Singular and plural alike; crude on purpose, the same on both sides."""
-    word = word.removesuffix("'s").removesuffix("’s")
+    word = word.removesuffix("'s").removesuffix("\u2019s")
     for ending, instead in (
         ("ies", "y"),
         ("sses", "ss"),

@@ -10,87 +10,12 @@ from typing import NamedTuple
 from personalizer.profiles.history import Item
 from personalizer.profiles.lexicon import noun_of, plural, sold_by
 from personalizer.profiles.sensitive import Policy
-from personalizer.profiles.untrusted import clean
+from personalizer.profiles.untrusted import clean, is_plain_name
+from personalizer.profiles.words import word_set
 
 __all__ = ["Kind", "Labeller", "short"]
 
-# shapes that a product comes in: they say little without what they are for
-_FORMS = set(
-    [
-        "accessories",
-        "applicators",
-        "bags",
-        "balms",
-        "bars",
-        "base",
-        "bottles",
-        "brushes",
-        "caps",
-        "cases",
-        "clippers",
-        "clips",
-        "cloths",
-        "cleansers",
-        "clamps",
-        "coats",
-        "color",
-        "colors",
-        "combs",
-        "conditioners",
-        "containers",
-        "covers",
-        "creams",
-        "curlers",
-        "dryers",
-        "exfoliators",
-        "files",
-        "filters",
-        "foams",
-        "gels",
-        "holders",
-        "irons",
-        "kits",
-        "liners",
-        "lotions",
-        "masks",
-        "mists",
-        "mitts",
-        "moisturizers",
-        "mousses",
-        "oils",
-        "pads",
-        "palettes",
-        "parts",
-        "peels",
-        "pens",
-        "pins",
-        "polishes",
-        "powder",
-        "powders",
-        "primers",
-        "refills",
-        "removers",
-        "rollers",
-        "scissors",
-        "scrubs",
-        "serums",
-        "sets",
-        "sprays",
-        "sticks",
-        "strips",
-        "supplies",
-        "toners",
-        "tools",
-        "towelettes",
-        "trays",
-        "treatments",
-        "trimmers",
-        "washes",
-        "waxes",
-        "wipes",
-        "wraps",
-    ]
-)
+_FORMS = word_set("forms")
 _PLACES = {
     "face": "face", "eyes": "eye", "lips": "lip", "body": "body", "nails": "nail", "bath": "bath",
     "sun": "sun", "hands & nails": "hand and nail", "hair care": "hair", "nail tools": "nail",
@@ -108,7 +33,8 @@ _VAGUE = {
 _PARTS = {"face", "eyes", "lips", "body", "nails", "sun", "hands & nails", "feet"}
 _SAID = {
     ("cleansers", "bars"): "cleansing bars", ("cleansers", "gels"): "cleansing gels",
-    ("cleansers", "cloths & towelettes"): "cleansing cloths", ("sun", "skin protection"): "sun protection",
+    ("cleansers", "cloths & towelettes"): "cleansing cloths",
+    ("sun", "skin protection"): "sun protection",
     ("eyes", "puffiness treatments"): "eye puffiness treatments",
     ("sun", "after sun"): "after-sun care", ("eyes", "combinations"): "eye care",
 }  # fmt: skip
@@ -125,7 +51,7 @@ class Kind(NamedTuple):
 
 
 def short(label: str) -> str:
-    """The first half of a double name, for running text: face creams, not creams and moisturizers."""
+    """The first half of a double name, for running text: creams, not creams and moisturizers."""
     first, found, _ = label.partition(" and ")
     return first if found and first.endswith("s") and not first.endswith("ss") else label
 
@@ -176,8 +102,6 @@ class Labeller:
 
     def brand(self, name: str) -> str:
         """A brand as it may be quoted; empty where it may not."""
-        from personalizer.profiles.untrusted import is_plain_name
-
         name = name.strip()
         return name if is_plain_name(name) and not self.policy.in_text(name) else ""
 

@@ -5,21 +5,15 @@ from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
+from personalizer.profiles.words import word_set
+
 __all__ = ["Sold", "noun_of", "plural", "sold_by"]
 
 _FILE = Path(__file__).parent / "words" / "lexicon.txt"
 # the name of a product ends where its description starts
 _ENDS = re.compile(r"\s+[-|]+\s+|[,;:(\[|]|\s(?:with|for|by|from|in|of|featuring)\s", re.IGNORECASE)
 _SIZE = re.compile(r"\d")
-_MASS = {
-    "care", "floss", "paper", "soap", "rice", "tea", "coffee", "gum", "pasta", "detergent", "bluing", "softener",
-    "bleach", "mascara", "eyeliner", "foundation", "shampoo", "conditioner", "deodorant", "polish",
-    "makeup", "jewelry", "underwear", "toothpaste", "mouthwash", "candy", "chocolate", "ink",
-    "linen", "wrapping", "litter", "food", "glue", "paint", "tape", "salt", "pepper", "sugar",
-    "water", "milk", "juice", "honey", "flour", "oil", "cream", "hair", "color", "shadow", "liner",
-    "wash", "spray", "gel", "butter", "lipstick", "lotion", "sunscreen", "perfume", "cologne",
-    "quinoa", "oatmeal", "cereal", "granola", "jerky", "popcorn", "mix", "powder", "blush",
-}  # fmt: skip
+_MASS = word_set("uncountable")
 
 
 class Sold(NamedTuple):
@@ -31,7 +25,7 @@ class Sold(NamedTuple):
 
 def sold_by(title: str) -> Sold | None:
     """What a title sells by the list: the noun that stands last in the product's name."""
-    name, *rest = (part for part in _ENDS.split(title) if part and part.strip()) or [""]
+    name, *rest = [part for part in _ENDS.split(title) if part and part.strip()] or [""]
     return _last_known(name) or next((found for part in rest if (found := _last_known(part))), None)
 
 

@@ -101,10 +101,9 @@ def _gap(character: str) -> str:
 def _first_instruction(text: str) -> int:
     """Where the first thing begins that is meant for the reader; the end where there is none."""
     lowered = text.casefold() if len(text.casefold()) == len(text) else text.lower()
-    starts = [len(text)]
-    for variant in (text, lowered.translate(_FOLD) if len(lowered) == len(text) else text):
-        if found := _PROMPTISH.search(variant):
-            starts.append(found.start())
+    folded = lowered.translate(_FOLD) if len(lowered) == len(text) else text
+    hits = (_PROMPTISH.search(variant) for variant in (text, folded))
+    starts = [len(text), *(hit.start() for hit in hits if hit)]
     if (found := _SPACED.search(text)) and _PROMPTISH.search(_closed_up(text)):
         starts.append(found.start())
     cut = min(starts)

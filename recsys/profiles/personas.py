@@ -14,11 +14,12 @@ from recsys.errors import extra
 with extra("recsys"):
     from sklearn.cluster import KMeans
     from sklearn.metrics import silhouette_score
+    from threadpoolctl import threadpool_limits
 
 __all__ = ["Personas", "find", "pooled"]
 
 LEAST_MEMBERS = 5  # a group must not be a single shopper in disguise
-_SAMPLE = 1_500  # shoppers that the silhouette is measured on
+_LEARNT, _SAMPLE = 20_000, 1_000  # shoppers that groups are learnt and measured on
 _POOLED = 100  # purchases that stand for a group
 _NEAR = 30  # members that are most like their group
 
@@ -46,28 +47,33 @@ def find(known: Sequence[History], vectors: Floats, *, most: int, seed: int) -> 
     known, vectors = [known[row] for row in order], vectors[order]
     everyone = pooled(known, len(known))
     rows = np.flatnonzero(np.any(vectors, axis=1)) if vectors.size else np.array([], np.int64)
-    best: tuple[float, Floats, Longs] | None = None
-    for k in range(2, most + 1):
-        if len(rows) < k * LEAST_MEMBERS:
-            break
-        fit = KMeans(k, n_init=4, random_state=seed).fit(vectors[rows])
-        if np.bincount(fit.labels_, minlength=k).min() < LEAST_MEMBERS:
-            continue
-        part = np.random.default_rng(seed).permutation(len(rows))[:_SAMPLE]
-        if len(set(fit.labels_[part])) < 2:
-            continue
-        score = float(silhouette_score(vectors[rows][part], fit.labels_[part]))
-        if best is None or score > best[0]:
-            best = score, _unit(fit.cluster_centers_), fit.labels_.astype(np.int64)
-    if best is None:
+    # small products: several threads would only wait for each other
+    with threadpool_limits(1):
+        tried = [_cluster(vectors[rows], k, seed) for k in range(2, most + 1)]
+    fits = [fit for fit in tried if fit is not None]
+    if not fits:
         return Personas(np.zeros((0, vectors.shape[1]), np.float32), (), everyone, 0.0)
-    score, centres, labels = best
+    score, centres, labels = max(fits, key=lambda fit: fit[0])
     groups = []
     for group, centre in enumerate(centres):
         mine = rows[labels == group]
         typical = mine[np.argsort(-(vectors[mine] @ centre), kind="stable")][:_NEAR]
         groups.append(pooled([known[row] for row in typical], len(mine)))
     return Personas(centres, tuple(groups), everyone, score)
+
+
+def _cluster(vectors: Floats, k: int, seed: int) -> tuple[float, Floats, Longs] | None:
+    """Silhouette, centres and labels of k groups; None where one would be too small."""
+    if len(vectors) < k * LEAST_MEMBERS:
+        return None
+    part = np.random.default_rng(seed).permutation(len(vectors))
+    fit = KMeans(k, n_init=1, random_state=seed).fit(vectors[part[:_LEARNT]])
+    labels = fit.predict(vectors).astype(np.int64)
+    sample = part[:_SAMPLE]
+    if np.bincount(labels, minlength=k).min() < LEAST_MEMBERS or len(set(labels[sample])) < 2:
+        return None
+    score = float(silhouette_score(vectors[sample], labels[sample]))
+    return score, _unit(fit.cluster_centers_), labels
 
 
 def pooled(members: Sequence[History], many: int) -> History:
@@ -88,7 +94,8 @@ def pooled(members: Sequence[History], many: int) -> History:
 
 def _unit(centres: Floats) -> Floats:
     length = np.linalg.norm(centres, axis=1, keepdims=True)
-    return (centres / np.maximum(length, 1e-9)).astype(np.float32)
+    unit: Floats = (centres / np.maximum(length, 1e-9)).astype(np.float32)
+    return unit
 
 
 def _key(history: History) -> str:

@@ -87,7 +87,7 @@ def run(
 def _personas(
     people: Population, enough: np.ndarray, config: ProfilesConfig, seed: int
 ) -> Personas:
-    known = [people.histories[row] for row in np.flatnonzero(enough)]
+    known = [each for each, is_enough in zip(people.histories, enough, strict=True) if is_enough]
     return find(known, people.vectors[enough], most=config.most_personas, seed=seed)
 
 
@@ -98,14 +98,8 @@ def _rows(
     kept = state.get(PERSONA, [each.user_id for each in groups])
     of_group: list[Kept | None] = [kept.get(each.user_id) for each in groups]
     seen = max((each.last_seconds for each in people.histories), default=0)
-    return rows_of(
-        people.histories,
-        own,
-        of_group[:-1],
-        personas.nearest(people.vectors),
-        of_group[-1],
-        seen,
-    )
+    nearest = personas.nearest(people.vectors)
+    return rows_of(people.histories, own, of_group, nearest, crowd_seen=seen)
 
 
 def _embed(

@@ -41,13 +41,13 @@ def rows_of(
     own: Mapping[str, Kept],
     groups: Sequence[Kept | None],
     nearest: Longs,
-    everyone: Kept | None,
+    *,
     crowd_seen: int,
 ) -> list[Row]:
     """A row per shopper: her own profile, else her group's, else everybody's.
 
     An own profile counts if it saw nothing but purchases of this history: one that was written
-    later, as of a later moment, does not.
+    later, as of a later moment, does not. The last of the groups is everybody.
     """
     rows = []
     for history, group in zip(histories, nearest, strict=True):
@@ -56,7 +56,7 @@ def rows_of(
             rows.append(Row(history.user_id, "user", mine, mine.last_seconds))
         elif group >= 0 and (persona := groups[group]) is not None:
             rows.append(Row(history.user_id, "persona", persona, crowd_seen))
-        elif everyone is not None:
+        elif (everyone := groups[-1]) is not None:
             rows.append(Row(history.user_id, "global", everyone, crowd_seen))
     return rows
 

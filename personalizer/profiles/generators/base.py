@@ -69,5 +69,5 @@ class Generator(ABC):
         """The labels it works with, where it has any."""
         return None
 
-    def close(self) -> None:
+    def close(self) -> None:  # noqa: B027 - most have nothing to let go of
         """Let go of connections."""

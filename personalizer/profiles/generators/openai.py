@@ -122,9 +122,8 @@ class OpenAIGenerator(Generator):
         except httpx.TransportError as error:
             raise _TryAgainError(f"the connection failed ({type(error).__name__})") from error
         if status in _WORTH_ANOTHER_TRY:
-            raise _TryAgainError(
-                f"the server said {status}", _retry_after(headers.get("retry-after"))
-            )
+            pause = _retry_after(headers.get("retry-after"))
+            raise _TryAgainError(f"the server said {status}", pause)
         if status in _WRONG_FOR_ALL:
             raise GeneratorError(
                 f"the server said {status}",

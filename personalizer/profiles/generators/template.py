@@ -1,4 +1,4 @@
-"""The generator without a model: sentences from counts. The default, and what others fall back to."""
+"""The generator without a model: sentences from counts. The default, and the others' fallback."""
 
 import hashlib
 from collections.abc import Sequence

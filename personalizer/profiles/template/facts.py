@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from personalizer.profiles.history import History
 from personalizer.profiles.labels import Kind, Labeller, short
@@ -106,7 +107,7 @@ def _reordered(bought: Sequence[tuple[str, str]]) -> tuple[str, int]:
 
 def _rhythm(seconds: Sequence[int]) -> Rhythm:
     days = sorted({second // DAY for second in seconds if second})
-    gaps = [later - earlier for earlier, later in zip(days, days[1:], strict=False)]
+    gaps = [later - earlier for earlier, later in pairwise(days)]
     if not gaps:
         return Rhythm(len(days), 0, 0.0, 0.0)
     gap = sum(gaps) / len(gaps)

@@ -62,13 +62,11 @@ def _also(facts: Facts, start: int, most: int = 3) -> str:
 
 
 def _only_1(f: Facts) -> str:
-    return f"Comes for one thing: {f.labels[0][0]}, and nothing else so far."
+    return f"Comes for one thing so far: {f.labels[0][0]}."
 
 
 def _only_2(f: Facts) -> str:
-    return (
-        f"{capital(f.labels[0][0])}, and only that: every purchase so far falls in this category."
-    )
+    return f"{capital(f.labels[0][0])}, and nothing else so far."
 
 
 def _one_kind_1(f: Facts) -> str:
@@ -76,7 +74,8 @@ def _one_kind_1(f: Facts) -> str:
 
 
 def _one_kind_2(f: Facts) -> str:
-    return f"{capital(_who(f))} come{_s(f)} for {f.labels[0][0]} ({_times(f)}) and add{_s(f)} {_also(f, 1)} now and then."
+    who, s, rest = capital(_who(f)), _s(f), _also(f, 1)
+    return f"{who} come{s} for {f.labels[0][0]} ({_times(f)}) and add{s} {rest} now and then."
 
 
 def _one_kind_3(f: Facts) -> str:
@@ -125,7 +124,8 @@ def _one_aisle_3(f: Facts) -> str:
 def _one_aisle_4(f: Facts) -> str:
     outside = _outside(f)
     tail = f"; {outside} only now and then" if outside else ""
-    return f"{capital(_who(f))} shop{_s(f)} mainly for {f.aisles[0][0]}, with {listed(_inside(f))} at the core{tail}."
+    who, core = capital(_who(f)), listed(_inside(f))
+    return f"{who} shop{_s(f)} mainly for {f.aisles[0][0]}, with {core} at the core{tail}."
 
 
 def _aisle(f: Facts, nth: int, most: int, such: str) -> str:
@@ -136,29 +136,27 @@ def _aisle(f: Facts, nth: int, most: int, such: str) -> str:
 
 
 def _two_1(f: Facts) -> str:
-    return f"Divides purchases between {_aisle(f, 0, 2, ' (')}{_close(f, 0)} and {_aisle(f, 1, 2, ' (')}{_close(f, 1)}."
+    return f"Divides purchases between {_bracketed(f, 0, 2)} and {_bracketed(f, 1, 2)}."
 
 
-def _close(f: Facts, nth: int) -> str:
-    name = f.aisles[nth][0]
-    return ")" if any(label != name for label in f.labels_of[name]) else ""
+def _bracketed(f: Facts, nth: int, most: int) -> str:
+    said = _aisle(f, nth, most, " (")
+    return f"{said})" if "(" in said else said
 
 
 def _two_2(f: Facts) -> str:
-    return f"Two interests side by side: {_aisle(f, 0, 3, ', chiefly ')}; and {_aisle(f, 1, 3, ', chiefly ')}."
+    first, second = _aisle(f, 0, 3, ", chiefly "), _aisle(f, 1, 3, ", chiefly ")
+    return f"Two interests side by side: {first}; and {second}."
 
 
 def _two_3(f: Facts) -> str:
-    return f"{capital(_aisle(f, 0, 3, ' such as '))} lead{'' if f.aisles[0][0].endswith('s') else 's'} the basket, followed by {_aisle(f, 1, 2, ' such as ')}."
+    first, second = _aisle(f, 0, 3, " such as "), _aisle(f, 1, 2, " such as ")
+    return f"First of all {first}, followed by {second}."
 
 
 def _two_4(f: Facts) -> str:
-    return f"{capital(_who(f))} combine{_s(f)} {_aisle(f, 0, 3, ' such as ')} with {_aisle(f, 1, 2, ' such as ')}."
-
-
-def _broad_1(f: Facts) -> str:
-    first, second = _aisle(f, 0, 2, " such as "), _aisle(f, 1, 2, " such as ")
-    return f"A varied basket: {first}, along with {second}, and some {_extras(f, 2, 4)}."
+    first, second = _aisle(f, 0, 3, " such as "), _aisle(f, 1, 2, " such as ")
+    return f"{capital(_who(f))} combine{_s(f)} {first} with {second}."
 
 
 def _extras(f: Facts, start: int, most: int) -> str:
@@ -166,17 +164,25 @@ def _extras(f: Facts, start: int, most: int) -> str:
     return listed([f.labels_of[name][0] for name, _ in f.aisles[start : start + most]])
 
 
+def _broad_1(f: Facts) -> str:
+    first, second = _aisle(f, 0, 2, " such as "), _aisle(f, 1, 2, " such as ")
+    return f"A varied basket: {first}, along with {second}, and some {_extras(f, 2, 4)}."
+
+
 def _broad_2(f: Facts) -> str:
-    return f"{capital(_who(f))} combine{_s(f)} {_aisle(f, 0, 3, ' such as ')} with {_aisle(f, 1, 2, ' such as ')}, and pick{_s(f)} up {_extras(f, 2, 4)} along the way."
+    first, second = _aisle(f, 0, 3, " such as "), _aisle(f, 1, 2, " such as ")
+    who, s, rest = capital(_who(f)), _s(f), _extras(f, 2, 4)
+    return f"{who} combine{s} {first} with {second}, and pick{s} up {rest} along the way."
 
 
 def _broad_3(f: Facts) -> str:
-    leading = listed(_top(f, 4))
-    return f"Shops widely, in {number(len(f.aisles))} areas from {f.aisles[0][0]} to {f.aisles[-1][0]}: {leading}."
+    areas = f"{f.aisles[0][0]} to {f.aisles[-1][0]}"
+    return f"Shops widely, in {number(len(f.aisles))} areas from {areas}: {listed(_top(f, 4))}."
 
 
 def _broad_4(f: Facts) -> str:
-    return f"Leans towards {_aisle(f, 0, 3, ' (')}{_close(f, 0)} but looks well beyond it, to {_extras(f, 1, 5)}."
+    rest = _extras(f, 1, 5)
+    return f"Leans towards {_bracketed(f, 0, 3)} but looks well beyond it, to {rest}."
 
 
 _ONLY: Sequence[Form] = (_only_1, _only_2)

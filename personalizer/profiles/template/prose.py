@@ -12,6 +12,8 @@ __all__ = ["behaviour", "digest", "profile"]
 
 _MOST_KINDS = 24
 _CLAUSES = 3
+# an opening without a subject goes on without one
+_VERBS = ("Keeps", "Covers", "Shops", "Buys", "Comes", "Divides", "Leans", "Specialises")
 
 
 def digest(labels: Sequence[str]) -> str:
@@ -33,9 +35,7 @@ def _how(found: Sequence[Clause], before: str, facts: Facts) -> str:
     if facts.many or "his shopper" in before:  # named already
         return f"They {listed([clause.said(third=False) for clause in found])}."
     told = [clause.said(third=True) for clause in found]
-    if before.startswith(
-        ("Keeps", "Covers", "Shops", "Buys", "Comes", "Divides", "Leans", "Specialises")
-    ):
+    if before.startswith(_VERBS):
         return f"{capital(listed(told))}."
     return f"This shopper {listed(told)}."
 
@@ -59,10 +59,8 @@ def _pick(facts: Facts) -> int:
 
 def behaviour(facts: Facts) -> str:
     """How this person decides, with no product, category or brand named."""
-    told = [
-        part for part in (_range(facts), _loyalty(facts), _spending(facts), _pace(facts)) if part
-    ]
-    told.sort(key=lambda part: -part[0])
+    every_part = (_range(facts), _loyalty(facts), _spending(facts), _pace(facts))
+    told = sorted((part for part in every_part if part), key=lambda part: -part[0])
     parts = [text for _, text in told[:3]]
     if not parts:
         return "Too few purchases to tell how this shopper decides."

@@ -8,6 +8,11 @@ from personalizer.profiles.untrusted import clean
 
 __all__ = ["answer"]
 
+
+def _reads(pattern: str) -> re.Pattern[str]:
+    return re.compile(pattern, re.IGNORECASE)
+
+
 _WORD = re.compile(r"[A-Za-z']+")
 _ABBREVIATION = re.compile(
     r"\b(?:lol|omg|idk|btw|u|ur|r|thx|pls|plz|imo|imho|brb|fb|w/|b4|gr8|wrkin|luv|fav|rec|dm|tbh|"
@@ -24,23 +29,12 @@ _PROFILE = {
 }
 # what an ordinary writer does per hundred words: the most distinctive stands furthest above it
 _USUAL = {"Capitalization": 2.0, "Emoji": 1.0, "Abbreviation": 2.5, "Punctuation": 7.0}
-_LIKES = re.compile(r"\bi (?:really )?(?:love|like|enjoy|adore) ((?:[a-z]+ ?){1,3})", re.IGNORECASE)
-_LIVES = re.compile(
-    r"\b(?:i live|living|i'm from|i am from|moved) (?:in|to)? ?([A-Z]\w+(?: [A-Z]\w+)?)"
-)
-_PETS = re.compile(
-    r"\bmy (dogs?|cats?|puppy|kitten|rabbit|hamster|parrot|horse|fish)\b", re.IGNORECASE
-)
-_OWNS = re.compile(
-    r"\bmy (phone|laptop|car|bike|guitar|camera|house|computer|tv|truck|boat|garden)\b",
-    re.IGNORECASE,
-)
-_FAMILY = re.compile(
-    r"\bmy (sister|brother|family|uncle|aunt|cousin|grandm\w+|grandf\w+)\b", re.IGNORECASE
-)
-_PARTNER = re.compile(
-    r"\bmy (partner|spouse|fianc\w+|husband|wife|boyfriend|girlfriend)\b", re.IGNORECASE
-)
+_LIKES = _reads(r"\bi (?:really )?(?:love|like|enjoy|adore) ((?:[a-z]+ ?){1,3})")
+_LIVES = re.compile(r"\b(?:live in|living in|[Ii]'?m from|moved to) ([A-Z]\w+(?: [A-Z]\w+)?)")
+_PETS = _reads(r"\bmy (dogs?|cats?|puppy|kitten|rabbit|hamster|parrot|horse|fish)\b")
+_OWNS = _reads(r"\bmy (phone|laptop|car|bike|guitar|camera|house|computer|tv|truck|boat|garden)\b")
+_FAMILY = _reads(r"\bmy (sister|brother|family|uncle|aunt|cousin|grandm\w+|grandf\w+)\b")
+_PARTNER = _reads(r"\bmy (partner|spouse|fianc\w+|husband|wife|boyfriend|girlfriend)\b")
 
 
 def answer(task: str, stage: str, texts: Sequence[str], policy: Policy) -> str:

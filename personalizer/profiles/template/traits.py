@@ -56,8 +56,11 @@ def _brand(f: Facts, pick: int) -> Iterator[Clause]:
         )
         yield Clause(0.5 + share, *forms[pick % 3])
     elif count == 1 and f.branded >= 5 and not f.many:
-        forms = (("choose", "a different brand every time"), ("follow", "no brand in particular"))
-        yield Clause(0.45, *forms[pick % 2])
+        yield (
+            Clause(0.45, "choose", "a different brand every time")
+            if pick % 2
+            else Clause(0.45, "follow", "no brand in particular")
+        )
 
 
 def _price(f: Facts, pick: int) -> Iterator[Clause]:
@@ -88,11 +91,8 @@ def _again(f: Facts, pick: int) -> Iterator[Clause]:
         return
     if f.reorders >= 2:
         often = "" if f.reorders == 2 else f", {number(f.reorders)} times so far"
-        forms = (
-            ("reorder", f"the same {f.reordered}{often}"),
-            ("come", f"back for the same {f.reordered}{often}"),
-        )
-        yield Clause(0.55 + 0.1 * f.reorders, *forms[pick // 2 % 2])
+        verb, back = (("reorder", ""), ("come", "back for "))[pick // 2 % 2]
+        yield Clause(0.55 + 0.1 * f.reorders, verb, f"{back}the same {f.reordered}{often}")
     elif f.variety >= 0.9 and f.purchases >= 6 and len(f.aisles) > 1:
         yield Clause(0.4, "buy", "hardly anything of the same kind twice")
 

@@ -4,21 +4,10 @@ from collections.abc import Sequence
 
 __all__ = ["capital", "every", "listed", "number", "title_case"]
 
-_NUMBERS = [
-    "no",
-    "one",
-    "two",
-    "three",
-    "four",
-    "five",
-    "six",
-    "seven",
-    "eight",
-    "nine",
-    "ten",
-    "eleven",
+_NUMBERS = (
+    "no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven",
     "twelve",
-]
+)  # fmt: skip
 _SMALL = {"and", "of", "de", "or", "for", "with"}
 
 
