@@ -52,7 +52,7 @@ def _brand(f: Facts, pick: int) -> Iterator[Clause]:
         forms = (
             ("stay", f"with {brand}"),
             ("return", f"to {brand} again and again"),
-            ("prefer", f"{brand}, bought {number(count)} times"),
+            ("prefer", brand),
         )
         yield Clause(0.5 + share, *forms[pick % 3])
     elif count == 1 and f.branded >= 5 and not f.many:
@@ -70,7 +70,7 @@ def _price(f: Facts, pick: int) -> Iterator[Clause]:
         forms = (
             ("pick", "from the upper end of the price range"),
             ("pay", "more than most for the same kind of product"),
-            ("lean", "towards the dearer choice"),
+            ("choose", "the dearer option more often than not"),
         )
         yield Clause(0.2 + f.price, *forms[pick // 3 % 3])
     elif f.price <= 0.34:

@@ -35,7 +35,7 @@ def profiles(context: Context, draft: Draft, generator: Generator | None = None)
             profiler=profiler,
             seed=settings.seed,
             out=draft.path,
-            encoder=(lambda: _encoder(settings)) if config.profiles.embed else None,
+            encoder=(lambda: encoder_of(settings)) if config.profiles.embed else None,
             instruct=instructed(config),
             progress=context.progress("profiles"),
         )
@@ -73,7 +73,8 @@ def answers(settings: Settings) -> Path:
     return settings.home.resolve() / "cache" / "profile_answers.sqlite"
 
 
-def _encoder(settings: Settings) -> Encoder:
+def encoder_of(settings: Settings) -> Encoder:
+    """The text encoder, reading a profile to its end, with what it encoded before."""
     from personalizer.cache import CachedEncoder
     from personalizer.encoder import TextEncoder
 
