@@ -28,7 +28,8 @@ _PERSON = r"(?:users?|customers?|shoppers?|persons?|buyers?|clients?|profiles?)"
 _READER = r"(?:a\.?i\.?|assistants?|models?|llms?|chatbots?|bots?|gpt\w*)"
 _PATTERNS = (
     # setting aside what was said
-    rf"\b(?:ignore|disregard|forget|overlook|override|bypass|discard)\b.{{0,40}}?\b{_ABOVE}\b",
+    rf"\b(?:ignore|disregard|forget|overlook|override|bypass|discard)"
+    rf"(?:\b|(?=the|all|prev|every|any|above)).{{0,40}}?\b{_ABOVE}\b",
     r"\b(?:stop|instead)\b.{0,20}\b(?:above|list(?:ing)?|say|write|output|answer|reply)\b",
     r"\b(?:ignore[zr]|ignorier\w*|ignora\w*|oublie[zr]?|olvid\w*|vergiss|dimentica)\b.{0,50}"
     r"(?:instru\w*|anweisung\w*|pr[eé]c[eé]dent\w*|anterior\w*|oben|arriba|ci-dessus|precedent\w*)",
@@ -49,6 +50,7 @@ _PATTERNS = (
     rf"(?:the\s+|all\s+)?{_READER}\b",
     r"\bas an?\s+(?:ai|language model|assistant)\b",
     # what to say
+    r"\b(?:answer|response|reply|output)\s*:",
     r"\b(?:say|respond|reply|answer)\s+(?:that|with|only|exactly|the\s+\w+|yes|no|\"|'|:|hacked)",
     r"\b(?:output|print|return|repeat|write)\s+(?:only|exactly|the\s+(?:word|phrase|following|text|"
     r"prompt|system|above)|this|\"|'|hacked|a poem)",
@@ -74,6 +76,11 @@ _PATTERNS = (
     r"\b[A-Za-z0-9+/]{40,}={0,2}",
 )
 _PROMPTISH = re.compile("|".join(f"(?:{pattern})" for pattern in _PATTERNS), re.I | re.S)
+# words that lead up to what was cut
+_LEAD = re.compile(
+    r"(?:(?:^|\b)(?:please|kindly|now|and|also|then|so|your|the|enable|enter|see|visit|go to|at)\s*)+$",
+    re.IGNORECASE,
+)
 _TRAILING = " \t\n|.,;:!?-([{\"'*~/\\"
 _PLAIN = re.compile(r"[^\W\d_][\w .'&+!®™é-]{0,38}")
 
@@ -107,7 +114,9 @@ def _first_instruction(text: str) -> int:
     if (found := _SPACED.search(text)) and _PROMPTISH.search(_closed_up(text)):
         starts.append(found.start())
     cut = min(starts)
-    return cut if cut == len(text) else len(text[:cut].rstrip(_TRAILING))
+    if cut == len(text):
+        return cut
+    return len(_LEAD.sub("", text[:cut].rstrip()).rstrip(_TRAILING))
 
 
 def _closed_up(text: str) -> str:
