@@ -78,7 +78,8 @@ _PATTERNS = (
 _PROMPTISH = re.compile("|".join(f"(?:{pattern})" for pattern in _PATTERNS), re.I | re.S)
 # words that lead up to what was cut
 _LEAD = re.compile(
-    r"(?:(?:^|\b)(?:please|kindly|now|and|also|then|so|your|the|enable|enter|see|visit|go to|at)\s*)+$",
+    r"(?:(?:^|\b)(?:please|kindly|now|and|also|then|so|your|the|enable|enter|see|visit|go to|at)"
+    r"\s*)+$",
     re.IGNORECASE,
 )
 _TRAILING = " \t\n|.,;:!?-([{\"'*~/\\"
