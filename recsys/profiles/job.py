@@ -20,7 +20,7 @@ __all__ = ["PERSONA", "USER", "Job", "Outcome", "signature_of"]
 USER, PERSONA = "user", "persona"
 # so many failures without a success between: the generator is gone, the rest waits
 _GONE_AFTER = 8
-_CALLS_EACH = 2  # digestion and profile
+_CALLS_EACH = 4  # digestion and profile, each asked for again at worst
 
 Progress = Callable[[int, int], None]
 
@@ -100,17 +100,19 @@ class Job:
         """Who needs writing: changed, or failed and not given up."""
         standing = self.state.signatures(level)
         wait = failures(self.engine) if level == USER else {}
-        due, current = [], []
+        due: list[History] = []
+        owing = set(wait)  # failures that nobody is due for
         for history in histories:
             if standing.get(history.user_id) == signature_of(history, self.profiler):
                 outcome.unchanged += 1
-                current.append(history.user_id)
-            elif self._dead(wait.get(history.user_id), history):
+                continue
+            owing.discard(history.user_id)
+            if self._dead(wait.get(history.user_id), history):
                 outcome.dead += 1
             else:
                 due.append(history)
-        if left := sorted(set(current) & set(wait)):  # written, but killed before it was noted
-            settle(self.engine, left)
+        if owing:  # written, but killed before it was noted; or no longer a shopper to write of
+            settle(self.engine, owing)
         return sorted(due, key=lambda each: (-each.last_seconds, _hash(each.digest)))
 
     @staticmethod
@@ -130,10 +132,12 @@ class Job:
         elif config.budget_tokens and usage.tokens >= config.budget_tokens:
             outcome.stopped = f"the budget of {config.budget_tokens} tokens is spent"
         elif config.budget_calls:
-            left = (config.budget_calls - usage.calls) // _CALLS_EACH
-            if left < 1:
+            left = config.budget_calls - usage.calls
+            if left < _CALLS_EACH:
                 outcome.stopped = f"the budget of {config.budget_calls} calls is spent"
-            return max(0, min(config.batch, left))
+                return 0
+            sure = left // (_CALLS_EACH * self.profiler.generator.tries)
+            return min(config.batch, max(1, sure))
         return 0 if outcome.stopped else config.batch
 
     def _subject(self, history: History, level: str) -> Subject:

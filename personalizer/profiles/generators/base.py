@@ -55,6 +55,8 @@ class Generator(ABC):
 
     # whether answers may be kept unjudged: the template's own sentences are
     trusted: bool = False
+    # how many calls one request may cost
+    tries: int = 1
 
     @property
     @abstractmethod

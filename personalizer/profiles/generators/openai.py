@@ -47,7 +47,7 @@ class OpenAIGenerator(Generator):
                 where="personalizer.profiles.model",
                 fix="name one that the server has",
             )
-        self._config, self._cache = config, cache
+        self._config, self._cache, self.tries = config, cache, config.tries
         key = os.environ.get(config.key_variable, "")
         self._client = httpx.Client(
             base_url=config.url.rstrip("/") + "/",

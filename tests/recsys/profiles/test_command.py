@@ -119,14 +119,10 @@ def test_a_budget_is_kept_and_the_next_run_goes_on(
     assert "60 calls" in first["stopped"]
     second = told(capsys, "run")
     assert second["unchanged"] >= first["written"]
-    assert 0 < second["written"]
-    assert (
-        len(view(home.path))
-        == first["shoppers"]
-        + sum(row["level"] != "user" for row in view(home.path))
-        - second["waiting"]
-        or second["waiting"]
-    )
+    assert second["written"] > 0
+    assert second["waiting"] < first["waiting"]
+    groups = [row for row in view(home.path) if row["level"] != "user"]
+    assert all(row["profile"] for row in groups)
 
 
 def test_diff_tells_what_the_last_writing_changed(
@@ -163,7 +159,7 @@ def test_retry_writes_what_failed(
     assert failed["failed"] > 0
     assert "gone" in failed["stopped"]
     engine = database.of(load())
-    row = view(home.path)[0]
+    row = next(row for row in view(home.path) if row["level"] == "user")
     for _ in range(3):
         record_failures(engine, {row["user_id"]: "no"}, {row["user_id"]: row["history_hash"]}, "m")
     assert told(capsys, "stats")["dead_letters"] >= 1
