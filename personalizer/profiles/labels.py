@@ -35,6 +35,7 @@ _SAID = {
     ("cleansers", "bars"): "cleansing bars", ("cleansers", "gels"): "cleansing gels",
     ("cleansers", "cloths & towelettes"): "cleansing cloths",
     ("sun", "skin protection"): "sun protection",
+    ("creams & moisturizers", "fluids & lotions"): "face lotions",
     ("eyes", "puffiness treatments"): "eye puffiness treatments",
     ("sun", "after sun"): "after-sun care", ("eyes", "combinations"): "eye care",
 }  # fmt: skip

@@ -25,7 +25,7 @@ def _shape(facts: Facts) -> Sequence[Form]:
     if len(facts.labels) == 1:
         return _ONLY
     if facts.top_share >= 0.5 and facts.labels[0][1] >= 3:
-        return _ONE_KIND
+        return _ONE_KIND if facts.top_share >= 0.7 else _ONE_OF_SEVERAL
     if len(facts.aisles) == 1 or (first >= 0.65 and len(facts.labels_of[facts.aisles[0][0]]) > 1):
         return _ONE_AISLE
     second = facts.aisles[1][1] / facts.purchases
@@ -70,7 +70,7 @@ def _only_2(f: Facts) -> str:
 
 
 def _one_kind_1(f: Facts) -> str:
-    return f"{capital(f.labels[0][0])} above all, {_times(f)}, with {_also(f, 1)} on the side."
+    return f"{capital(f.labels[0][0])} above all ({_times(f)}), with {_also(f, 1)} on the side."
 
 
 def _one_kind_2(f: Facts) -> str:
@@ -84,6 +84,11 @@ def _one_kind_3(f: Facts) -> str:
 
 def _one_kind_4(f: Facts) -> str:
     return f"Buys little but {f.labels[0][0]}: {_times(f)}, apart from {_also(f, 1, 2)}."
+
+
+def _one_kind_5(f: Facts) -> str:
+    rest = _also(f, 1, 4)
+    return f"One interest stands out, {f.labels[0][0]} ({_times(f)}); the rest: {rest}."
 
 
 def _inside(f: Facts, most: int = 3) -> list[str]:
@@ -187,6 +192,7 @@ def _broad_4(f: Facts) -> str:
 
 _ONLY: Sequence[Form] = (_only_1, _only_2)
 _ONE_KIND: Sequence[Form] = (_one_kind_1, _one_kind_2, _one_kind_3, _one_kind_4)
+_ONE_OF_SEVERAL: Sequence[Form] = (_one_kind_1, _one_kind_2, _one_kind_5)
 _ONE_AISLE: Sequence[Form] = (_one_aisle_1, _one_aisle_2, _one_aisle_3, _one_aisle_4)
 _TWO_AISLES: Sequence[Form] = (_two_1, _two_2, _two_3, _two_4)
 _BROAD: Sequence[Form] = (_broad_1, _broad_2, _broad_3, _broad_4)
