@@ -3,7 +3,7 @@
 import hashlib
 import json
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 
@@ -85,7 +85,10 @@ class Job:
                 break
             batch = due[done : done + size]
             done += len(batch)
-            made = self.profiler.write([self._subject(history, level) for history in batch])
+            subjects = [self._subject(history, level) for history in batch]
+            made = self.profiler.write(subjects)
+            carried = zip(subjects, made, strict=True)
+            outcome.updated += sum(s.before is not None and not m.error for s, m in carried)
             self._keep(batch, made, level, outcome)
             in_a_row = in_a_row + len(batch) if all(each.error for each in made) else 0
             if in_a_row >= _GONE_AFTER:
@@ -220,11 +223,6 @@ def joined(outcome: Outcome, personas: Outcome) -> Outcome:
         rejected=personas.rejected,
         stopped=outcome.stopped or personas.stopped,
     )
-
-
-def by_user(rows: Sequence[Kept]) -> Mapping[str, Kept]:
-    """Rows by their shopper."""
-    return {row.user_id: row for row in rows}
 
 
 def _hash(text: str) -> str:

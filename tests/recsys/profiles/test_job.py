@@ -58,7 +58,8 @@ def test_little_that_is_new_is_carried_on_and_much_is_written_afresh(tmp_path: P
     job(tmp_path, Counting()).run(people)
     people = [longer(people[0], CREAM), longer(people[1], *[CREAM] * 4)]
     generator = Counting()
-    job(tmp_path, generator, update_up_to=3).run(people)
+    outcome = job(tmp_path, generator, update_up_to=3).run(people)
+    assert (outcome.written, outcome.updated) == (2, 1)
     carried = {r.history.user_id for r in generator.asked if "purchased since" in r.prompt}
     assert carried == {"u00"}
 
