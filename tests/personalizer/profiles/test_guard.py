@@ -113,3 +113,16 @@ def test_a_brand_called_like_a_kind_of_product_proves_nothing() -> None:
 
 def test_all_reasons_are_tested_here() -> None:
     assert len(REASONS) == 10
+
+
+def test_the_papers_own_profile_would_pass() -> None:
+    """Guided Profile Generation, figure 4, the first half of the profile of its purchases."""
+    from personalizer.profiles.history import History
+    from tests.personalizer.profiles.shops import FIGURE_4
+
+    told = (
+        "This person's unique purchasing preference seems to be a combination of practical "
+        "household items such as laundry bluing solution, dish soap, and cleaning products."
+    )
+    request = Request("profile", "", History.of_titles(FIGURE_4))
+    assert GUARD.judge(request, Answer(told)) is None
