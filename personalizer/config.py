@@ -3,15 +3,10 @@
 `recsys.settings` composes them into the one settings tree; descriptions are in the metadata.
 """
 
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
 
-
-def setting(default: Any, description: str) -> Any:
-    """Declare a field with its description, readable by pydantic and by the docs."""
-    if isinstance(default, list | dict):
-        raise TypeError("use a tuple: settings are immutable")
-    return field(default=default, metadata={"description": description})
+from personalizer.profiles.config import ProfilesConfig
+from personalizer.setting import setting
 
 
 @dataclass(frozen=True)
@@ -62,3 +57,4 @@ class PersonalizerConfig:
     encoder: EncoderConfig = EncoderConfig()
     lm: LMConfig = LMConfig()
     hypernet: HypernetConfig = HypernetConfig()
+    profiles: ProfilesConfig = ProfilesConfig()  # noqa: RUF009 - frozen, as the others

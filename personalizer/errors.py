@@ -3,7 +3,9 @@
     PersonalizerError
     ├── MissingExtraError  a part of the product that is not installed
     ├── WeightsError       model files that are missing or not what they should be
-    └── TrainingError      training that diverged or can't start
+    ├── TrainingError      training that diverged or can't start
+    └── ProfileError       a task, method, style or generator of profiles that can't be used
+        └── GeneratorError a generator that can't answer: refused, unreachable or misconfigured
 
 Every error says what happened, where, and what to do about it.
 """
@@ -32,6 +34,14 @@ class WeightsError(PersonalizerError):
 
 class TrainingError(PersonalizerError):
     """Training diverged, or its input can't be trained on."""
+
+
+class ProfileError(PersonalizerError):
+    """A task, method, style or generator of profiles that can't be used as asked."""
+
+
+class GeneratorError(ProfileError):
+    """A generator of profiles can't answer at all."""
 
 
 @contextmanager

@@ -18,6 +18,7 @@ from recsys.cli import (
     explain,
     features,
     pipeline,
+    profiles,
     read,
     release,
 )
@@ -26,6 +27,7 @@ from recsys.errors import TailorError
 
 GROUPS = (
     pipeline,
+    profiles,
     evaluate,
     benchmark,
     data,

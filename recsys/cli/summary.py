@@ -4,6 +4,7 @@ import json
 from typing import Any
 
 from recsys.cli.output import out, table
+from recsys.cli.profiles import show_profile, stored
 from recsys.cli.read import show_list
 from recsys.pipeline.demo import DemoResult
 from recsys.pipeline.run import RunResult
@@ -24,7 +25,10 @@ def show_demo(settings: Settings, result: DemoResult) -> None:
     show_results(result.run)
     published = Published.open(settings)
     shoppers = _three(result.run)
+    written = stored(settings, shoppers)
     for user in shoppers:
+        if user in written:
+            show_profile(written[user])
         found = published.list_of(user)
         show_list(user, found, published.titles([entry.item_id for entry in found.entries]))
     prefix = ".venv/bin/tailor"
@@ -32,6 +36,7 @@ def show_demo(settings: Settings, result: DemoResult) -> None:
         "[bold]Next[/]\n"
         f"  {prefix} recommend {shoppers[0]}\n"
         f"  {prefix} lookup {shoppers[0]}\n"
+        f"  {prefix} profiles show {shoppers[0]}\n"
         f"  {prefix} release list\n"
         f"  {prefix} config show\n"
         f"  {prefix} run --reviews YOUR-REVIEWS… --items YOUR-ITEMS…",

@@ -95,6 +95,8 @@ class Stage:
     spark: bool = False  # whether it works with Spark
     # for a stage that also changes something outside its folder: is that still as it left it?
     holds: str = ""
+    # for a stage that may leave work over: a number that changes when it did
+    turn: str = ""
 
     @property
     def module(self) -> str:
@@ -132,12 +134,14 @@ class Stage:
                 where=str(context.store.home),
                 fix="run `tailor run` without --from",
             )
-        recipe = {
+        recipe: dict[str, Any] = {
             "stage": self.name,
             "code": code_digest(*self.code, self.module),
             "parameters": self.parameters(context),
             "inputs": {kind: context.inputs[kind].version for kind in self.inputs},
         }
+        if turn := resolve(self.turn):
+            recipe["turn"] = turn(context)
         return hashlib.sha256(json.dumps(recipe, sort_keys=True).encode()).hexdigest()[:16]
 
 

@@ -128,3 +128,17 @@ class QualityCheck(Base):
     bound: Mapped[float | None] = mapped_column(Double)
     breached: Mapped[bool]
     made_at: Mapped[datetime]
+
+
+class ProfileFailure(Base):
+    """A shopper whose profile could not be written, until it is: the dead letters."""
+
+    __tablename__ = "profile_failures"
+
+    user_id: Mapped[str] = mapped_column(primary_key=True)
+    history_hash: Mapped[str] = mapped_column(String(128))
+    generator: Mapped[str]
+    reason: Mapped[str]
+    tries: Mapped[int]  # runs that failed since it last was asked for anew
+    first_at: Mapped[datetime]
+    last_at: Mapped[datetime]

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, Engine, and_, delete, or_, select
 
 from recsys.results.database import speaking, writing
 from recsys.results.errors import ResultsError
-from recsys.results.models import Recommendation
+from recsys.results.models import ProfileFailure, Recommendation
 from recsys.results.upsert import upsert
 
 
@@ -63,10 +63,11 @@ def lists_of(engine: Engine, release_id: str, user_id: str) -> ShopperList | Non
 
 
 def erase(engine: Engine, user_id: str) -> int:
-    """Delete a shopper from all releases; returns how many rows went."""
+    """Delete a shopper from all releases and dead letters; returns how many rows went."""
     with writing(engine) as connection:
         mine = delete(Recommendation).where(Recommendation.user_id == user_id)
-        return connection.execute(mine).rowcount
+        failed = delete(ProfileFailure).where(ProfileFailure.user_id == user_id)
+        return connection.execute(mine).rowcount + connection.execute(failed).rowcount
 
 
 def _replace(connection: Connection, release_id: str, lists: list[ShopperList]) -> None:

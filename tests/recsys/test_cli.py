@@ -231,8 +231,8 @@ def test_an_unchanged_run_skips_every_stage(home: Home, capsys: pytest.CaptureFi
     assert code == 0
     assert done["release"] == home.result.release
     assert done["skipped"] == [
-        "ingest", "features", "embeddings", "quality", "index", "ranker", "store", "lm", "hypernet",
-        "blend", "lists", "report", "publish",
+        "ingest", "features", "embeddings", "quality", "index", "ranker", "profiles", "store", "lm",
+        "hypernet", "blend", "lists", "report", "publish",
     ]  # fmt: skip
 
 

@@ -22,6 +22,7 @@ SERVER = "postgresql+psycopg://postgres@127.0.0.1:5432/test"
 NOON = datetime(2024, 3, 31, 12, tzinfo=UTC)
 TABLES = {
     "runs", "releases", "recommendations", "reports", "quarantine_counts", "quality_checks",
+    "profile_failures",
 }  # fmt: skip
 
 

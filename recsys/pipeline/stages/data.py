@@ -24,6 +24,8 @@ with extra("features"):
 
 FILLED = "views.txt"
 DAY = timedelta(days=1)
+PROFILES = "user_profile"
+EVER = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def ingest(context: Context, draft: Draft) -> None:
@@ -130,14 +132,17 @@ def store(context: Context, draft: Draft) -> None:
     marks.begin(context, moment)
     repo.apply(offline)
     views = [view for view in VIEWS if (offline / view).exists()]
-    written = repo.materialize(
-        moment - DAY,
-        moment + DAY,
-        views,
-        progress=context.progress("store"),
-        # other data, if they end before what is online: not to be mixed with these
-        replace=before is not None and before > moment,
-    )
+    written = 0
+    for view in views:
+        written += repo.materialize(
+            # a profile is dated by the last purchase it saw, whenever that was
+            EVER if view == PROFILES else moment - DAY,
+            moment + DAY,
+            [view],
+            # other data, if they end before what is online: not to be mixed with these
+            replace=before is not None and before > moment,
+        )
+        context.observer.progress("store", views.index(view) + 1, len(views))
     (draft.path / FILLED).write_text("\n".join(views) + "\n", encoding="utf-8")
     marks.finish(context, draft.manifest.version, moment)
     draft.describe(metrics={"views": len(views), "as_of": str(moment), "written": written})

@@ -1,0 +1,1 @@
+"""Profiles without a model: facts by counting, sentences by what is distinctive."""
