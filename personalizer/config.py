@@ -50,9 +50,20 @@ class HypernetConfig:
     targets: tuple[str, ...] = setting(("q_proj", "v_proj"), "modules that get an adapter")
     width: int = setting(256, "the one size dial")
     scale: float = setting(1.0, "factor on the adapter's output")
-    learning_rate: float = setting(3e-4, "AdamW")
+    rslora: bool = setting(False, "divide the factor by the square root of the rank")
+    learning_rate: float = setting(3e-4, "AdamW, at its height; 2e-5 for models of billions")
     steps: int = setting(300, "training steps")
     batch_size: int = setting(64, "shoppers per step")
+    warm_up: float = setting(0.05, "share of the steps that warm up; 0.2 for models of billions")
+    label_smoothing: float = setting(0.0, "share of the target spread over all tokens")
+    weight_penalty: float = setting(0.0, "L2 on the generated A and B")
+    noise: float = setting(0.0, "NEFTune: noise on the token embeddings in training; 5 in papers")
+    clip: float = setting(1.0, "a longer gradient is cut to this norm")
+
+    @property
+    def factor(self) -> float:
+        """What the adapter's output is multiplied by."""
+        return self.scale / self.rank**0.5 if self.rslora else self.scale
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,6 @@ from personalizer.errors import extra
 from personalizer.hypernet import HyperNetwork
 from personalizer.lm.likelihood import Titles
 from personalizer.lm.load import LanguageModel
-from personalizer.lora import attach
 from personalizer.train import mean_loss
 
 with extra("llm"):
@@ -41,7 +40,7 @@ def gradient_reaches_every_user(
 ) -> Vectors:
     """Norms (U,) of the loss's gradient in each shopper's vector, all in one batch."""
     users = torch.from_numpy(vectors).to(lm.device).requires_grad_()  # (U, D)
-    adapted = attach(lm.model, hypernet.config.targets, hypernet.config.scale)
+    adapted = hypernet.attach(lm.model)
     with lm.lock, adapted.use(hypernet(users)):
         loss = Titles.of(lm, titles).nll(lm, np.arange(len(titles))).mean()
     (gradient,) = torch.autograd.grad(loss, users)

@@ -143,7 +143,7 @@ def reranker_of(inputs: Inputs, catalogue: Catalogue, settings: Settings) -> Rer
     config = settings.personalizer.hypernet
     network = HyperNetwork.load(
         inputs["hypernet"].path,
-        shapes=attach(model.model, config.targets, config.scale).shapes,
+        shapes=attach(model.model, config.targets, config.factor).shapes,
         user_dim=catalogue.vectors.shape[1],
     )
     return TitleScorer(model, network, catalogue.titles)

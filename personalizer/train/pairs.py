@@ -39,7 +39,7 @@ def train(
 ) -> tuple[HyperNetwork, dict[str, float]]:
     """Train on pairs: the embedding (N, D) of a history, and the title bought next (N)."""
     vectors, tokenised = _checked(lm, user_vectors, titles)
-    adapted = attach(lm.model, config.targets, config.scale)
+    adapted = attach(lm.model, config.targets, config.factor)
     learn, held = _split(len(tokenised), seed)
     with lm.lock, torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
@@ -127,7 +127,7 @@ def mean_loss(
         if hypernet is None or vectors is None:
             losses = titles.nll(lm, batch)
         else:
-            adapted = attach(lm.model, hypernet.config.targets, hypernet.config.scale)
+            adapted = hypernet.attach(lm.model)
             with adapted.use(hypernet(vectors[batch])):
                 losses = titles.nll(lm, batch)
         total += float(losses.sum())
