@@ -67,7 +67,10 @@ def numbers_of(adapters: Adapters) -> int:
 class Adapted:
     """A model whose target modules can be given adapters for a while."""
 
-    def __init__(self, modules: dict[str, list[nn.Linear]], scale: float) -> None:
+    def __init__(self, named: dict[str, dict[str, nn.Linear]], scale: float) -> None:
+        modules = {kind: list(layers.values()) for kind, layers in named.items()}
+        # where each module is in the model, first layer first
+        self.names = {kind: list(layers) for kind, layers in named.items()}
         self._modules, self.scale = modules, scale
         self._busy = False
         self.shapes = Shapes(
@@ -196,17 +199,17 @@ def attach(model: nn.Module, targets: Sequence[str], scale: float = 1.0) -> Adap
     return Adapted(modules, scale)
 
 
-def _layers(model: nn.Module, kind: str) -> list[nn.Linear]:
-    """All linears of a kind, first layer first."""
+def _layers(model: nn.Module, kind: str) -> dict[str, nn.Linear]:
+    """All linears of a kind by name, first layer first."""
     found = {
-        int(number[-1]): module
+        int(number[-1]): (name, module)
         for name, module in model.named_modules()
         if name.rpartition(".")[2] == kind
         and isinstance(module, nn.Linear)
         and (number := re.findall(r"\.(\d+)\.", name))
     }
-    layers = [found[number] for number in sorted(found)]
-    if len({(m.in_features, m.out_features) for m in layers}) != 1:
+    layers = dict(found[number] for number in sorted(found))
+    if len({(m.in_features, m.out_features) for m in layers.values()}) != 1:
         raise WeightsError(
             f"no linear modules {kind!r} of one shape",
             where=type(model).__name__,
