@@ -67,9 +67,30 @@ class HypernetConfig:
 
 
 @dataclass(frozen=True)
+class ServerConfig:
+    """The model server."""
+
+    url: str = setting(
+        "", "where recsys asks for scores, such as http://gpu-host:8100; empty: in its own process"
+    )
+    timeout_s: float = setting(30.0, "seconds that recsys waits for an answer")
+    host: str = setting("127.0.0.1", "address it listens at")
+    port: int = setting(8100, "port it listens at")
+    batch: int = setting(64, "shoppers answered together at most")
+    wait_ms: float = setting(5.0, "how long the first of a batch waits for company")
+    most_waiting: int = setting(1024, "shoppers that may wait; more are told to come back (429)")
+    deadline_s: float = setting(10.0, "seconds after which an answer is no longer wanted")
+    cache_mib: int = setting(256, "memory for adapters kept at hand")
+    most_tokens: int = setting(256, "tokens generated at most")
+    most_bytes: int = setting(8_388_608, "size of a request at most")
+    folder: str = setting("", "where adapters are written as folders of PEFT; empty: nowhere")
+
+
+@dataclass(frozen=True)
 class PersonalizerConfig:
     """Everything under `personalizer`."""
 
     encoder: EncoderConfig = EncoderConfig()
     lm: LMConfig = LMConfig()
     hypernet: HypernetConfig = HypernetConfig()
+    server: ServerConfig = ServerConfig()

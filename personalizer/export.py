@@ -58,7 +58,7 @@ def export_folder(
     try:
         _write(aside, _weights(adapters, row, adapted), config, base)
         aside.chmod(0o755)
-        os.replace(aside, folder)
+        aside.replace(folder)
     except OSError:
         shutil.rmtree(aside, ignore_errors=True)
         if not folder.is_dir():  # else another process was faster
@@ -127,4 +127,4 @@ def export_fleet(
 def _replace(path: Path, lines: Iterable[str]) -> None:
     aside = path.with_name(f".{path.name}.{os.getpid()}")
     aside.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
-    os.replace(aside, path)
+    aside.replace(path)
