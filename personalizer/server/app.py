@@ -156,7 +156,8 @@ def _health(app: FastAPI, server: _Server) -> None:
         if server.stopping or not server.warm:
             reason = "stopping" if server.stopping else "warming_up"
             raise ServerError(503, reason, "not ready", retry_after=1)
-        return {"status": "ready", "model": server.engine.name}
+        engine = server.engine
+        return {"status": "ready", "model": engine.name, "hypernet": engine.store.version}
 
     @app.get("/metrics")
     async def metrics() -> Response:

@@ -8,11 +8,22 @@ from collections.abc import Sequence
 from features.errors import FeaturesError
 from personalizer.errors import PersonalizerError
 from recsys import __version__, log, settings
-from recsys.cli import config, data, db, doctor, evaluate, explain, pipeline, read, release
+from recsys.cli import (
+    config,
+    data,
+    db,
+    doctor,
+    evaluate,
+    explain,
+    personalizer,
+    pipeline,
+    read,
+    release,
+)
 from recsys.cli.output import errors
 from recsys.errors import TailorError
 
-GROUPS = (pipeline, evaluate, data, read, explain, release, config, db, doctor)
+GROUPS = (pipeline, evaluate, data, read, explain, personalizer, release, config, db, doctor)
 OURS = (TailorError, FeaturesError, PersonalizerError)
 
 

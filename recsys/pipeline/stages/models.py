@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import structlog
 
 from features.decay import prefix_vectors
 from recsys.arrays import Floats, Ints, Longs
@@ -32,6 +33,7 @@ from recsys.pipeline.stage import Context
 from recsys.ranker.model import TrainingSet, training_set
 from recsys.ranker.model import train as train_ranker
 from recsys.rerank import Reranker
+from recsys.rerank_http import HttpReranker
 from recsys.settings import Settings
 from recsys.shoppers import Shoppers
 
@@ -41,6 +43,8 @@ with extra("llm"):
     from personalizer.lora import attach
     from personalizer.scoring import TitleScorer
     from personalizer.train import train as train_hypernet
+
+log = structlog.get_logger(__name__)
 
 BLEND = "blend.json"
 _WEIGHING = 0.2  # share of the shoppers at `validate` that weigh the language model
@@ -104,7 +108,7 @@ def hypernet(context: Context, draft: Draft) -> None:
     shoppers = shoppers_at(context.inputs, "train", catalogue)
     vectors, items = _next_purchases(catalogue, shoppers, context.settings)
     network, metrics = train_hypernet(
-        _language_model(context.inputs, context.settings),
+        language_model(context.inputs, context.settings),
         vectors,
         [catalogue.titles[item] for item in items],
         context.settings.personalizer.hypernet,
@@ -131,22 +135,40 @@ def _next_purchases(
     return before[taught], shoppers.items[taught]
 
 
-def _language_model(inputs: Inputs, settings: Settings) -> load.LanguageModel:
+def language_model(inputs: Inputs, settings: Settings) -> load.LanguageModel:
+    """The base model: trained by the stage `lm`, or the one it names."""
     config = settings.personalizer.lm
     where = str(inputs["lm"].path) if config.name == "tiny" else config.name
     return load.load(where, config)
 
 
-def reranker_of(inputs: Inputs, catalogue: Catalogue, settings: Settings) -> Reranker:
-    """The language model with its hypernetwork, ready to score titles."""
-    model = _language_model(inputs, settings)
+def hypernet_of(
+    inputs: Inputs, model: load.LanguageModel, catalogue: Catalogue, settings: Settings
+) -> HyperNetwork:
+    """The trained hypernetwork, for that model and the catalogue's embeddings."""
     config = settings.personalizer.hypernet
-    network = HyperNetwork.load(
+    return HyperNetwork.load(
         inputs["hypernet"].path,
         shapes=attach(model.model, config.targets, config.factor).shapes,
         user_dim=catalogue.vectors.shape[1],
-    )
-    return TitleScorer(model, network, catalogue.titles)
+    ).to(model.device)
+
+
+def reranker_of(inputs: Inputs, catalogue: Catalogue, settings: Settings) -> Reranker:
+    """The language model with its hypernetwork, ready to score titles.
+
+    On the model server that is set, if it has this very hypernetwork; else in this process. The
+    scores are the same.
+    """
+    server = settings.personalizer.server
+    if server.url:
+        version = inputs["hypernet"].version
+        far = HttpReranker(server.url, catalogue.titles, hypernet=version, timeout=server.timeout_s)
+        if far.serves():
+            return far
+        log.warning("other_hypernet", server=server.url, wanted=version)
+    model = language_model(inputs, settings)
+    return TitleScorer(model, hypernet_of(inputs, model, catalogue, settings), catalogue.titles)
 
 
 def ranker(context: Context, draft: Draft) -> None:
