@@ -101,7 +101,7 @@ class Personal:
         """Everything the model server runs."""
         config = self.settings.personalizer
         encoder = CachedEncoder(
-            TextEncoder(config.encoder), self.settings.home / "cache" / "vectors.db"
+            TextEncoder(config.encoder), self.settings.home / "cache" / "embeddings.sqlite"
         )
         same = encoder.version == self.catalogue.encoder
         return Engine(

@@ -1,5 +1,18 @@
 """Training of the hypernetwork, the base model frozen."""
 
+from personalizer.train.engine import Learned, Progress, Recipe, Step, fit
+from personalizer.train.multitask import train_on_tasks
 from personalizer.train.pairs import mean_loss, train
+from personalizer.train.tasks import Experience
 
-__all__ = ["mean_loss", "train"]
+__all__ = [
+    "Experience",
+    "Learned",
+    "Progress",
+    "Recipe",
+    "Step",
+    "fit",
+    "mean_loss",
+    "train",
+    "train_on_tasks",
+]

@@ -1,10 +1,9 @@
 """Train the hypernetwork: the adapter from a shopper's past makes what she buys next likely."""
 
 import logging
-import math
-from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from personalizer.config import HypernetConfig
 from personalizer.errors import TrainingError, extra
@@ -12,20 +11,20 @@ from personalizer.hypernet import HyperNetwork
 from personalizer.lm.likelihood import Titles
 from personalizer.lm.load import LanguageModel
 from personalizer.lora import Adapted, attach
+from personalizer.train.engine import Recipe, Step, fit
+from personalizer.train.losses import noisy, weight_penalty
 
 with extra("llm"):
     import numpy as np
     import torch
     from numpy.typing import NDArray
-    from torch import Tensor
+    from torch import Tensor, nn
 
-__all__ = ["mean_loss", "train"]
+__all__ = ["mean_loss", "recipe_of", "train"]
 
 log = logging.getLogger(__name__)
 
 HELD_OUT_SHARE, HELD_OUT_MOST = 0.1, 512
-RECENT = 20  # steps over which the loss is watched
-FAR = 1.5  # times the loss without adapters: diverged
 
 
 def train(
@@ -35,9 +34,13 @@ def train(
     config: HypernetConfig,
     *,
     seed: int,
+    checkpoint: Path | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> tuple[HyperNetwork, dict[str, float]]:
-    """Train on pairs: the embedding (N, D) of a history, and the title bought next (N)."""
+    """Train on pairs: the embedding (N, D) of a history, and the title bought next (N).
+
+    With a `checkpoint`, a training that was killed goes on from there, to the same result.
+    """
     vectors, tokenised = _checked(lm, user_vectors, titles)
     adapted = attach(lm.model, config.targets, config.factor)
     learn, held = _split(len(tokenised), seed)
@@ -45,7 +48,16 @@ def train(
         torch.manual_seed(seed)
         hypernet = HyperNetwork(config, vectors.shape[1], adapted.shapes).to(lm.device)
         base = mean_loss(lm, tokenised, held)
-        _fit(_Run(lm, adapted, hypernet, vectors, tokenised, base), learn, seed, progress)
+        batches = _Batches(learn, tokenised.lengths, config.batch_size, seed)
+        learned = fit(
+            hypernet,
+            _Pairs(lm, adapted, config, vectors, tokenised, batches),
+            recipe_of(config),
+            seed=seed,
+            start_loss=base,
+            checkpoint=checkpoint,
+            progress=None if progress is None else lambda at: progress(at.step, at.steps),
+        )
         hypernet.eval()
         after = mean_loss(lm, tokenised, held, hypernet, vectors)
     log.info("held-out loss %.3f without, %.3f with adapters", base, after)
@@ -55,62 +67,42 @@ def train(
         "pairs": float(len(learn)),
         "pairs_held_out": float(len(held)),
         "steps": float(config.steps),
+        "rollbacks": float(learned.rollbacks),
         "parameters": float(sum(p.numel() for p in hypernet.parameters())),
     }
 
 
-@dataclass
-class _Run:
-    """What every training step needs."""
+def recipe_of(config: HypernetConfig) -> Recipe:
+    """How the settings say to train."""
+    return Recipe(
+        steps=config.steps,
+        learning_rate=config.learning_rate,
+        warm_up=config.warm_up,
+        clip=config.clip,
+    )
+
+
+@dataclass(frozen=True)
+class _Pairs:
+    """A step's loss on pairs."""
 
     lm: LanguageModel
     adapted: Adapted
-    hypernet: HyperNetwork
+    config: HypernetConfig
     vectors: Tensor  # (N, D)
     titles: Titles
-    base: float  # loss without adapters
+    batches: "_Batches"
 
-    def __post_init__(self) -> None:
-        config = self.hypernet.config
-        self.optimizer = torch.optim.AdamW(
-            self.hypernet.parameters(), lr=config.learning_rate, weight_decay=0.01
-        )
-        self.schedule = torch.optim.lr_scheduler.LambdaLR(
-            self.optimizer, lambda step: _warm_linear(step, config.steps)
-        )
-
-    def step(self, rows: NDArray[np.int64]) -> float:
-        """Learn from one batch; give its loss."""
-        with self.adapted.use(self.hypernet(self.vectors[rows])):  # one shopper per row
-            loss = self.titles.nll(self.lm, rows).mean()
-        self.optimizer.zero_grad()
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(self.hypernet.parameters(), 1.0)
-        self.optimizer.step()
-        self.schedule.step()
-        return float(loss.detach())
-
-
-def _fit(
-    run: _Run,
-    learn: NDArray[np.int64],
-    seed: int,
-    progress: Callable[[int, int], None] | None,
-) -> None:
-    config = run.hypernet.config
-    recent: deque[float] = deque(maxlen=RECENT)
-    batches = _endless(learn, run.titles.lengths, config.batch_size, seed)
-    for step in range(config.steps):
-        recent.append(run.step(next(batches)))
-        mean = float(np.mean(recent))
-        if not math.isfinite(mean) or (len(recent) == RECENT and mean > FAR * run.base):
-            raise TrainingError(
-                f"diverged: loss {mean:.2f} at step {step}, {run.base:.2f} without adapters",
-                where="hypernetwork",
-                fix="lower personalizer.hypernet.learning_rate or scale",
-            )
-        if progress:
-            progress(step + 1, config.steps)
+    def __call__(self, hypernet: nn.Module, step: int) -> Step:
+        """Take one shopper per row."""
+        rows = self.batches[step]
+        adapters = hypernet(self.vectors[rows])
+        with self.adapted.use(adapters), noisy(self.lm, self.config.noise):
+            nll = self.titles.nll(self.lm, rows, smoothing=self.config.label_smoothing)
+        loss = nll.mean()
+        if self.config.weight_penalty > 0:
+            loss = loss + self.config.weight_penalty * weight_penalty(adapters)
+        return Step(loss, int(self.titles.lengths[rows].sum()))
 
 
 @torch.no_grad()
@@ -160,20 +152,29 @@ def _split(count: int, seed: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]
     return order[held:], order[:held]
 
 
-def _endless(
-    rows: NDArray[np.int64], lengths: NDArray[np.int64], size: int, seed: int
-) -> Iterator[NDArray[np.int64]]:
-    """Yield full batches in seeded order, each of titles of like length: less padding."""
-    rng = np.random.default_rng([seed, 2])
-    while True:
-        pool = np.concatenate([rng.permutation(rows) for _ in range(-(-size // len(rows)))])
-        pool = pool[: len(pool) // size * size]
+class _Batches:
+    """Full batches in seeded order, each of titles of like length: less padding."""
+
+    def __init__(
+        self, rows: NDArray[np.int64], lengths: NDArray[np.int64], size: int, seed: int
+    ) -> None:
+        self._rows, self._lengths, self._size, self._seed = rows, lengths, size, seed
+        self._repeats = -(-size // len(rows))  # of few rows, to fill a batch
+        self._each = self._repeats * len(rows) // size  # batches of a pass
+        self._pass = -1
+        self._batches: NDArray[np.int64] = np.zeros((0, size), np.int64)
+
+    def __getitem__(self, step: int) -> NDArray[np.int64]:
+        """The batch of a step, whichever came before."""
+        if step // self._each != self._pass:
+            self._pass = step // self._each
+            self._batches = self._shuffled(np.random.default_rng([self._seed, 2, self._pass]))
+        batch: NDArray[np.int64] = self._batches[step % self._each]
+        return batch
+
+    def _shuffled(self, rng: np.random.Generator) -> NDArray[np.int64]:
+        pool = np.concatenate([rng.permutation(self._rows) for _ in range(self._repeats)])
+        pool = pool[: self._each * self._size]
         # equal lengths stay in their random order, so a batch's company changes every time
-        batches = pool[np.argsort(lengths[pool], kind="stable")].reshape(-1, size)
-        yield from rng.permutation(batches)
-
-
-def _warm_linear(step: int, steps: int) -> float:
-    """Learning rate as a share of its height: a twentieth to warm up, then down to a tenth."""
-    warm = max(1, steps // 20)
-    return min(1.0, (step + 1) / warm, 1 - 0.9 * (step - warm) / max(1, steps - warm))
+        order = np.argsort(self._lengths[pool], kind="stable")
+        return rng.permutation(pool[order].reshape(-1, self._size))
