@@ -65,7 +65,8 @@ def _squared(unit: Floats, centroids: Floats) -> Floats:
     """Squared distances (U, K)."""
     cross = unit @ centroids.T
     squared = np.square(unit).sum(1)[:, None] - 2 * cross + np.square(centroids).sum(1)
-    return np.maximum(squared, 0)
+    apart: Floats = np.maximum(squared, 0)
+    return apart
 
 
 def _kmeans(unit: Floats, k: int, rng: np.random.Generator) -> Clusters:

@@ -2,7 +2,7 @@
 
 from personalizer.train.engine import Learned, Progress, Recipe, Step, fit
 from personalizer.train.multitask import train_on_tasks
-from personalizer.train.pairs import mean_loss, train
+from personalizer.train.pairs import held_out, mean_loss, train
 from personalizer.train.tasks import Experience
 
 __all__ = [
@@ -12,6 +12,7 @@ __all__ = [
     "Recipe",
     "Step",
     "fit",
+    "held_out",
     "mean_loss",
     "train",
     "train_on_tasks",

@@ -20,7 +20,7 @@ with extra("llm"):
     from numpy.typing import NDArray
     from torch import Tensor, nn
 
-__all__ = ["mean_loss", "recipe_of", "train"]
+__all__ = ["held_out", "losses_of", "mean_loss", "recipe_of", "train"]
 
 log = logging.getLogger(__name__)
 
@@ -105,7 +105,6 @@ class _Pairs:
         return Step(loss, int(self.titles.lengths[rows].sum()))
 
 
-@torch.no_grad()
 def mean_loss(
     lm: LanguageModel,
     titles: Titles,
@@ -114,16 +113,40 @@ def mean_loss(
     vectors: Tensor | None = None,
 ) -> float:
     """Mean loss of some pairs, without adapters or with those of the row's own vector."""
-    total = 0.0
-    for batch in np.array_split(rows, -(-len(rows) // 64)):
-        if hypernet is None or vectors is None:
-            losses = titles.nll(lm, batch)
+    losses = losses_of(lm, titles, rows, hypernet, vectors)
+    return float(losses.mean()) if len(losses) else 0.0
+
+
+@torch.no_grad()
+def losses_of(
+    lm: LanguageModel,
+    titles: Titles,
+    rows: NDArray[np.int64],
+    hypernet: HyperNetwork | None = None,
+    vectors: Tensor | None = None,
+) -> NDArray[np.float32]:
+    """Loss per token (N,) of each pair, without adapters or with those of the row's own vector."""
+    losses = np.zeros(len(rows), np.float32)
+    adapted = None if hypernet is None else hypernet.attach(lm.model)
+    for places in np.array_split(np.arange(len(rows)), -(-len(rows) // 64)):
+        batch = rows[places]
+        if adapted is None or hypernet is None or vectors is None:
+            told = titles.nll(lm, batch)
         else:
-            adapted = hypernet.attach(lm.model)
             with adapted.use(hypernet(vectors[batch])):
-                losses = titles.nll(lm, batch)
-        total += float(losses.sum())
-    return total / max(1, len(rows))
+                told = titles.nll(lm, batch)
+        losses[places] = told.float().cpu().numpy()
+    return losses
+
+
+def held_out(
+    user_vectors: NDArray[np.float32], titles: Sequence[str], *, seed: int
+) -> tuple[NDArray[np.float32], list[str]]:
+    """The pairs that `train` with this seed does not learn from."""
+    kept = [row for row, title in enumerate(titles) if title.strip()]
+    _, held = _split(len(kept), seed)
+    rows = [kept[place] for place in held]
+    return user_vectors[rows], [titles[row] for row in rows]
 
 
 def _checked(

@@ -66,3 +66,45 @@ def test_the_server_of_the_release_scores_as_the_process_does(
         assert httpx.post(f"{running.url}/v1/score", json=body).status_code == 200
         body["shoppers"][0] = {"profile": "likes soap", "candidates": ["a soap"]}
         assert httpx.post(f"{running.url}/v1/score", json=body).status_code == 200
+
+
+def test_a_model_that_is_not_proved_to_be_personal_gets_no_weight_and_is_not_published(
+    published: Home,
+) -> None:
+    from dataclasses import replace
+
+    from recsys.artifacts import ArtifactStore
+    from recsys.errors import StageError
+    from recsys.pipeline.observer import Silent
+    from recsys.pipeline.publish import _language_model, publish
+    from recsys.pipeline.stage import Context
+    from recsys.pipeline.stages.models import blend, unproved
+    from recsys.results import database
+    from tests import tiny
+
+    inputs = dict(published.result.artifacts)
+    settings = tiny.settings(published.path)
+    context = Context(settings, ArtifactStore(published.path), Silent(), inputs=inputs)
+
+    def told(kind, **metrics):
+        manifest = inputs[kind].manifest
+        inputs[kind] = replace(
+            inputs[kind], manifest=replace(manifest, metrics=manifest.metrics | metrics)
+        )
+
+    told("hypernet", proof={"proved": False, "why": "shuffled does not lose"})
+    assert unproved(inputs) == "shuffled does not lose"
+    with ArtifactStore(published.path).create(
+        replace(inputs["blend"].manifest, version="unproved")
+    ) as draft:
+        blend(context, draft)
+        document = json.loads((draft.path / "blend.json").read_text())
+        assert (document["weight"], document["why"]) == (0, "shuffled does not lose")
+        told("blend", **draft.manifest.metrics)
+    assert _language_model(context) == {
+        "language model weight": 0.0,
+        "language model left out": "shuffled does not lose",
+    }
+    told("blend", lm_weight=0.5)
+    with pytest.raises(StageError, match="not proved to be personal: shuffled"):
+        publish(context, database.of(settings))

@@ -32,7 +32,7 @@ from recsys.pipeline.parts import (
 from recsys.pipeline.stage import Context
 from recsys.ranker.model import TrainingSet, training_set
 from recsys.ranker.model import train as train_ranker
-from recsys.rerank import Reranker
+from recsys.rerank import BlendFit, Reranker
 from recsys.rerank_http import HttpReranker
 from recsys.settings import Settings
 from recsys.shoppers import Shoppers
@@ -41,12 +41,14 @@ with extra("llm"):
     from personalizer.hypernet import HyperNetwork
     from personalizer.lm import load, tiny
     from personalizer.lora import attach
+    from personalizer.proof import prove
     from personalizer.scoring import TitleScorer
+    from personalizer.train import held_out
     from personalizer.train import train as train_hypernet
 
 log = structlog.get_logger(__name__)
 
-BLEND = "blend.json"
+BLEND, PROOF = "blend.json", "proof"
 _WEIGHING = 0.2  # share of the shoppers at `validate` that weigh the language model
 
 
@@ -107,16 +109,30 @@ def hypernet(context: Context, draft: Draft) -> None:
     catalogue = catalogue_of(context.inputs)
     shoppers = shoppers_at(context.inputs, "train", catalogue)
     vectors, items = _next_purchases(catalogue, shoppers, context.settings)
+    model = language_model(context.inputs, context.settings)
+    titles = [catalogue.titles[item] for item in items]
+    seed = context.settings.seed
     network, metrics = train_hypernet(
-        language_model(context.inputs, context.settings),
+        model,
         vectors,
-        [catalogue.titles[item] for item in items],
+        titles,
         context.settings.personalizer.hypernet,
-        seed=context.settings.seed,
+        seed=seed,
         progress=context.progress("hypernet"),
     )
+    verdict = prove(model, network, *held_out(vectors, titles, seed=seed), seed=seed)
+    if not verdict.proved:
+        log.warning("hypernet_not_proved", why=verdict.why)
     network.save(draft.path)
-    draft.describe(metrics=dict(metrics))
+    draft.describe(metrics={**metrics, PROOF: verdict.document()})
+
+
+def unproved(inputs: Inputs) -> str:
+    """Why the hypernetwork must not serve; empty where it is proved to be personal."""
+    proof = inputs["hypernet"].manifest.metrics.get(PROOF)
+    if proof is None:
+        return "it was never proved to be personal"
+    return "" if proof["proved"] else str(proof["why"])
 
 
 def _next_purchases(
@@ -213,8 +229,14 @@ def _deciding(context: Context, catalogue: Catalogue) -> TrainingSet | None:
 
 
 def blend(context: Context, draft: Draft) -> None:
-    """Choose the weight of the language model, on shoppers that the ranker has not seen."""
+    """Choose the weight of the language model, on shoppers that the ranker has not seen.
+
+    One that is not proved to be personal gets none.
+    """
     inputs, settings = context.inputs, context.settings
+    if why := unproved(inputs):
+        _weigh(draft, BlendFit(0.0, {}), why)
+        return
     catalogue = catalogue_of(inputs)
     shoppers = shoppers_at(inputs, "validate", catalogue)
     rows = _parts(len(shoppers))[1]
@@ -223,9 +245,15 @@ def blend(context: Context, draft: Draft) -> None:
         two_stage_at(inputs, "validate", catalogue, settings),
         reranker=reranker_of(inputs, catalogue, settings),
     ).fit_blend(shoppers.take(rows), targets[rows])
-    document = {"weight": fit.weight, "ndcg": {str(w): v for w, v in fit.ndcg.items()}}
+    _weigh(draft, fit, "" if fit.weight else "it does not help on validation")
+
+
+def _weigh(draft: Draft, fit: BlendFit, why: str) -> None:
+    """Write the weight, and why it is none if so."""
+    ndcg = {str(weight): value for weight, value in fit.ndcg.items()}
+    document = {"weight": fit.weight, "why": why, "ndcg": ndcg}
     (draft.path / BLEND).write_text(json.dumps(document, indent=1), encoding="utf-8")
-    draft.describe(metrics={"lm_weight": fit.weight})
+    draft.describe(metrics={"lm_weight": fit.weight, "lm_left_out": why})
 
 
 def _parts(users: int) -> tuple[Longs, Longs]:
