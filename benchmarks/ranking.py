@@ -57,7 +57,8 @@ TIMED = 1_000  # shoppers per point of the curve against items
 AS_OF = datetime(2024, 1, 1, tzinfo=UTC)
 DIM, HISTORY, CLUSTER = 384, 9, 150  # of a synthetic world; CLUSTER: items alike
 LINKED, ALIKE = 50, 130  # links of an item; draws of items like it, about 100 of them different
-TAUGHT = 80  # shoppers the ranker learns from: too few to stop early, so all rounds are run
+TAUGHT = 80  # shoppers the ranker learns from: too few to stop early, so all rounds are run,
+ROUNDS = 300  # and as many as real purchases take
 
 
 def steps(recommender: Recommender, shoppers: Shoppers) -> dict[str, float]:
@@ -167,7 +168,7 @@ def world(users: int, items: int, seed: int) -> tuple[Recommender, Shoppers]:
     chosen = pool.items[rows, rng.integers(POOL // 4, size=len(rows))]  # any: the cost counts
     labels = Labels.of(rows, chosen, np.zeros(len(taught), np.int64), len(taught))
     data = training_set(taught, labels, sources, shelf, size=POOL)
-    ranker = train(data, RankerSettings(), seed)
+    ranker = train([data], RankerSettings(rounds=ROUNDS), seed)
     return Recommender(shelf, sources, ranker, options=OPTIONS), shoppers
 
 

@@ -19,7 +19,7 @@ with extra("features"):
 Mode = Literal["refreshed", "train-only"]
 
 BACK = "back"
-LEFT_OUT = {"train": 3, "validate": 2, "eval": 1}
+LEFT_OUT = {"early": 4, "train": 3, "validate": 2, "eval": 1}
 """Which purchase is the target at each cut, counted from the shopper's last."""
 
 
@@ -61,7 +61,7 @@ def leave_one_out(purchases: DataFrame, mode: Mode) -> list[Cut]:
     """
     rows = purchases if BACK in purchases.columns else numbered(purchases)
     hidden = 1 if mode == "train-only" else 0
-    as_of = _after_all(rows, least=max(LEFT_OUT.values()) + 1 + hidden)
+    as_of = _after_all(rows, least=LEFT_OUT["train"] + 1 + hidden)
     cuts = []
     for name, target in LEFT_OUT.items():
         histories = rows.filter(F.col(BACK) > target)

@@ -11,13 +11,14 @@ with extra("features"):
     from pyspark.sql import functions as F
 
 
-NAMES = ("train", "validate", "eval", "serve")
+NAMES = ("early", "train", "validate", "eval", "serve")
 
 
 @dataclass(frozen=True)
 class Moments:
-    """Four UTC midnights: learn up to `train`, decide up to `validate`, measure, serve."""
+    """Five UTC midnights: teach from `early` and from `train` on, decide, measure, serve."""
 
+    early: datetime
     train: datetime
     validate: datetime
     eval: datetime
@@ -29,9 +30,10 @@ def choose(
 ) -> Moments:
     """Cut the purchases so that about `holdout_share` of them are targets of the report.
 
-    Of those before, the latest `validate_share` are there to decide on, and `label_share` before
-    them are labels to learn from. Only days with purchases can be cuts, and each of the four spans
-    holds at least one day.
+    Of those before, the latest `validate_share` are there to decide on, and twice `label_share`
+    before them are labels to learn from: two lessons, because what was bought just after the
+    features were computed is most like what will be. Only days with purchases can be cuts, and each
+    of the five spans holds at least one day.
     """
     day = F.to_date("event_timestamp")
     daily = purchases.groupBy(day.alias("day")).agg(F.count("*").alias("n")).orderBy("day")
@@ -41,12 +43,15 @@ def choose(
         raise QualityError(
             f"purchases on {len(days)} distinct days, at least {len(NAMES)} are needed",
             where="moments",
-            fix="ingest a longer time span: history, labels, decisions and targets need a day each",
+            fix="ingest a longer time span: history, two lessons, decisions and targets "
+            "need a day each",
         )
-    held = _cut(counts, holdout_share, range(3, len(counts)))
-    validate = _cut(counts[:held], validate_share, range(2, held))
-    train = _cut(counts[:held], validate_share + label_share, range(1, validate))
+    held = _cut(counts, holdout_share, range(4, len(counts)))
+    validate = _cut(counts[:held], validate_share, range(3, held))
+    train = _cut(counts[:held], validate_share + label_share, range(2, validate))
+    early = _cut(counts[:held], validate_share + 2 * label_share, range(1, train))
     return Moments(
+        early=_midnight(days[early]),
         train=_midnight(days[train]),
         validate=_midnight(days[validate]),
         eval=_midnight(days[held]),

@@ -12,6 +12,7 @@ from features.errors import extra
 from features.settings import SparkSettings
 
 with extra("features"):
+    from pyspark import SparkContext
     from pyspark.sql import SparkSession
 
 _LOGGING = Path(__file__).with_name("log4j2.json")
@@ -26,6 +27,21 @@ def session(settings: SparkSettings, app: str = "tailor") -> SparkSession:
     spark: SparkSession = builder.getOrCreate()
     spark.sparkContext.setLogLevel("ERROR")
     return spark
+
+
+def stop() -> None:
+    """End the session that runs, if any, and its Java with it: what follows has the memory."""
+    if (spark := SparkSession.getActiveSession()) is None:
+        return
+    gateway = SparkContext._gateway
+    spark.stop()
+    if gateway is None:
+        return
+    gateway.shutdown()
+    if (java := getattr(gateway, "proc", None)) is not None:  # ours, not a shell's that holds us
+        java.stdin.close()  # Java ends when nobody speaks to it any more
+        java.wait()
+    SparkContext._gateway = SparkContext._jvm = None  # the next session starts its own
 
 
 def _conf(settings: SparkSettings) -> dict[str, str]:

@@ -47,7 +47,9 @@ class CutSettings(Part):
         description="purchases before those: they decide when training stops and how far the "
         "language model is trusted",
     )
-    label_share: Share = Field(0.1, description="purchases before those, labels of the ranker")
+    label_share: Share = Field(
+        0.1, description="purchases before those, labels of the ranker, twice: in two lessons"
+    )
 
 
 class IndexSettings(Part):
@@ -86,14 +88,21 @@ class CandidateSettings(Part):
 class RankerSettings(Part):
     """The LightGBM ranker."""
 
-    rounds: int = Field(300, ge=1, description="boosting rounds at most (early stopping)")
-    leaves: int = Field(63, ge=2, description="leaves per tree")
-    learning_rate: float = Field(0.08, gt=0, description="shrinkage")
+    rounds: int = Field(600, ge=1, description="boosting rounds at most (early stopping)")
+    leaves: int = Field(31, ge=2, description="leaves per tree")
+    learning_rate: float = Field(0.05, gt=0, description="shrinkage")
     feature_share: float = Field(0.6, gt=0, le=1, description="features each tree may look at")
     trials: int = Field(
         1, ge=1, description="settings tried: these, then random ones around; validation decides"
     )
     least_rows: int = Field(400, ge=1, description="candidates a leaf holds at least")
+    weigh_share: float = Field(
+        0.2,
+        ge=0,
+        lt=1,
+        description="share of the deciding shoppers who weigh the language model: they neither "
+        "decide on the ranker nor teach it",
+    )
 
 
 class ListSettings(Part):

@@ -14,7 +14,7 @@ from recsys.errors import SettingsError
 from recsys.evaluation.baselines import Baseline, chosen
 from recsys.evaluation.case import Case
 from recsys.evaluation.harness import evaluate
-from recsys.evaluation.memory import peak_mib
+from recsys.evaluation.memory import peak
 from recsys.evaluation.methods import HEADLINE, OURS, POPULARITY, STAGE, Made, make_lists
 from recsys.pipeline import parts
 from recsys.pipeline.observer import Observer, Silent
@@ -40,11 +40,13 @@ def evaluate_ranking(
     """
     observer, began = observer or Silent(), time.monotonic()
     kinds, cuts = baselines_of(baselines), cuts_of(settings.cuts, protocol, mode)
-    with _home(keep) as home:
+    with _home(keep) as home, peak() as memory:
         # a results database of the shop's is not ours to write to: the home brings its own
         own: dict[str, object] = {"home": home, "cuts": cuts, "results": ResultsSettings()}
         # what is measured is the next item that is new to the shopper: teach it that way too
         own["candidates"] = settings.candidates.model_copy(update={"mask_history": True})
+        # and no language model is weighed: everybody may teach the ranker
+        own["ranker"] = settings.ranker.model_copy(update={"weigh_share": 0})
         settings = settings.model_copy(update=own)
         ran = run(settings, raw=raw, until="ranker", observer=observer)
         case = Case.of(ran.artifacts, STAGE)
@@ -58,7 +60,7 @@ def evaluate_ranking(
         "pool": recommender.options.pool,
         "seconds": ran.seconds,
         "seconds_total": round(time.monotonic() - began, 2),
-        "peak_mib": peak_mib(),
+        "peak_mib": memory.mib,
         "settings": {key: value for key, value in dump(settings).items() if key != "home"},
     }
 

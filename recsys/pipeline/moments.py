@@ -6,17 +6,18 @@ from datetime import datetime
 from pathlib import Path
 from typing import Self
 
-NAMES = ("train", "validate", "eval", "serve")
+NAMES = ("early", "train", "validate", "eval", "serve")
 FILE = "moments.json"
 
 
 @dataclass(frozen=True)
 class RunMoments:
-    """Where history ends for learning, for deciding, for measuring and for serving.
+    """Where history ends for two lessons, for deciding, for measuring and for serving.
 
-    By leave-one-out all four are the midnight after the data: each shopper has cuts of her own.
+    By leave-one-out all are the midnight after the data: each shopper has cuts of her own.
     """
 
+    early: datetime
     train: datetime
     validate: datetime
     eval: datetime

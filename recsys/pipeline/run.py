@@ -54,6 +54,8 @@ def run(
         run_id = _start(engine, settings)
         try:
             for position, stage in enumerate(STAGES[: last + 1]):
+                if not any(later.spark for later in STAGES[position : last + 1]):
+                    context.release_spark()
                 _bring(context, result, stage, as_it_stands=position < first)
             if until == PUBLISH:
                 result.release = _publish(context, result, engine)

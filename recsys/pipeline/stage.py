@@ -52,13 +52,25 @@ class Context:
     observer: Observer
     raw: RawFiles | None = None
     inputs: dict[str, Artifact] = field(default_factory=dict)
+    _started_spark: bool = False
 
     @property
     def spark(self) -> "SparkSession":
         """The Spark session, started when the first stage asks for it."""
+        from pyspark.sql import SparkSession
+
         from features.spark import session
 
+        self._started_spark |= SparkSession.getActiveSession() is None
         return session(self.settings.features.spark)
+
+    def release_spark(self) -> None:
+        """End the session, if it was started here: its Java holds gigabytes."""
+        if self._started_spark:
+            from features.spark import stop
+
+            stop()
+            self._started_spark = False
 
     def path(self, kind: str) -> Path:
         """The folder of an input."""
@@ -80,6 +92,7 @@ class Stage:
     inputs: tuple[str, ...] = ()
     settings: tuple[str, ...] = ()
     code: tuple[str, ...] = ()
+    spark: bool = False  # whether it works with Spark
     # for a stage that also changes something outside its folder: is that still as it left it?
     holds: str = ""
 

@@ -40,14 +40,6 @@ class TrainingSet:
     groups: Longs  # (G,) candidates per shopper
     asked: int  # shoppers with a purchase to predict; G of them had one in the pool
 
-    def joined(self, other: "TrainingSet") -> "TrainingSet":
-        """Put two together."""
-        arrays = {
-            name: np.concatenate((getattr(self, name), getattr(other, name)))
-            for name in ("values", "labels", "groups")
-        }
-        return TrainingSet(self.names, **arrays, asked=self.asked + other.asked)
-
 
 def training_set(
     shoppers: Shoppers,
@@ -72,14 +64,14 @@ def training_set(
         return features.values, marks[some.real], some.real.sum(axis=1)
 
     portions = (buyers[start : start + CHUNK] for start in range(0, len(buyers), CHUNK))
-    parts = []
+    names = feature_names([source.name for source in sources])
+    parts = [
+        (np.empty((0, len(names)), np.float32), np.empty(0, np.float32), np.empty(0, np.int64))
+    ]
     for part in ordered(lesson, portions):
         parts.append(part)
         if progress:
-            progress(min(len(parts) * CHUNK, len(buyers)), len(buyers))
-    names = feature_names([source.name for source in sources])
-    if not parts:
-        raise StageError("nobody bought again", where="ranker", fix="load more purchases")
+            progress(min((len(parts) - 1) * CHUNK, len(buyers)), len(buyers))
     values, marks_, groups = (np.concatenate(part) for part in zip(*parts, strict=True))
     return TrainingSet(names, values, marks_, groups, len(buyers))
 
@@ -139,32 +131,39 @@ class Ranker:
 
 
 def train(
-    data: TrainingSet, settings: RankerSettings, seed: int, deciding: TrainingSet | None = None
+    lessons: Sequence[TrainingSet],
+    settings: RankerSettings,
+    seed: int,
+    deciding: TrainingSet | None = None,
 ) -> Ranker:
     """Fit LambdaRank on earlier purchases; later ones (`deciding`) choose settings and rounds.
 
     What has decided then teaches too: the later the purchase, the more it is like the next one.
     The same input gives the same model.
     """
-    if not len(data.groups):
+    asked, names = sum(lesson.asked for lesson in lessons), lessons[0].names
+    if not asked:
+        raise StageError("nobody bought again", where="ranker", fix="load more purchases")
+    if not any(len(lesson.groups) for lesson in lessons):
         raise StageError(
-            f"none of {data.asked} shoppers has a later purchase among the candidates",
+            f"none of {asked} shoppers has a later purchase among the candidates",
             where="ranker",
             fix="load more purchases, or enlarge candidates.pool",
         )
     if deciding is None or len(deciding.groups) < ENOUGH:
-        booster = lgb.train(_parameters(settings, seed), _dataset(data), settings.rounds)
-        return Ranker(booster, data.names, _summary(data, booster, []))
-    fit = _dataset(data)
-    watch = _dataset(deciding, fit)
+        booster = lgb.train(_parameters(settings, seed), _dataset(lessons), settings.rounds)
+        return Ranker(booster, names, _summary(lessons, booster, []))
+    fit = _dataset(lessons)
+    watch = _dataset([deciding], fit)
     # the settings as they are come first: another trial must be better to replace them
     tried = [_trial(trial, seed, fit, watch) for trial in trials(settings, seed)]
     best = max(tried, key=lambda one: max(one.curve))
-    both = data.joined(deciding)
+    del fit, watch  # their bins are not needed any more, and large
+    every = [*lessons, deciding]
     booster = lgb.train(
-        _parameters(best.settings, seed), _dataset(both), round(best.rounds * MORE_TAUGHT)
+        _parameters(best.settings, seed), _dataset(every), round(best.rounds * MORE_TAUGHT)
     )
-    return Ranker(booster, data.names, _summary(both, booster, best.curve))
+    return Ranker(booster, names, _summary(every, booster, best.curve))
 
 
 def trials(settings: RankerSettings, seed: int) -> list[RankerSettings]:
@@ -205,12 +204,13 @@ def _trial(settings: RankerSettings, seed: int, fit: Any, watch: Any) -> Trial:
     return Trial(settings, booster.best_iteration, metrics["deciding"]["ndcg@10"])
 
 
-def _dataset(data: TrainingSet, reference: Any = None) -> Any:
+def _dataset(lessons: Sequence[TrainingSet], reference: Any = None) -> Any:
+    taught = [lesson for lesson in lessons if len(lesson.groups)]
     return lgb.Dataset(
-        data.values,
-        data.labels,
-        group=data.groups,
-        feature_name=list(data.names),
+        [lesson.values for lesson in taught],  # one after another, without a copy of all
+        np.concatenate([lesson.labels for lesson in taught]),
+        group=np.concatenate([lesson.groups for lesson in taught]),
+        feature_name=list(taught[0].names),
         reference=reference,
         params={"feature_pre_filter": False},  # trials differ in the rows a leaf holds
     )
@@ -234,10 +234,12 @@ def _parameters(settings: RankerSettings, seed: int) -> dict[str, Any]:
     }
 
 
-def _summary(data: TrainingSet, booster: Any, curve: list[float]) -> dict[str, float]:
+def _summary(lessons: Sequence[TrainingSet], booster: Any, curve: list[float]) -> dict[str, float]:
+    taught = sum(len(lesson.groups) for lesson in lessons)
+    asked = sum(lesson.asked for lesson in lessons)
     summary = {
-        "shoppers": float(len(data.groups)),
-        "pool_recall": len(data.groups) / max(data.asked, 1),
+        "shoppers": float(taught),
+        "pool_recall": taught / max(asked, 1),
         "rounds": float(booster.best_iteration or booster.current_iteration()),
     }
     return summary | ({"deciding_ndcg_10": float(max(curve))} if curve else {})

@@ -4,12 +4,12 @@ import pytest
 
 from features.cuts import leave_one_out, numbered, temporal
 from features.errors import QualityError
-from features.moments import Moments
+from features.moments import NAMES, Moments
 from tests.features.shop import day
 
 pytestmark = pytest.mark.spark
 
-MOMENTS = Moments(*map(day, ("2024-02-01", "2024-03-01", "2024-04-01", "2024-05-01")))
+MOMENTS = Moments(*map(day, ("2024-01-15", "2024-02-01", "2024-03-01", "2024-04-01", "2024-05-01")))
 # shoppers of 1, 2, 3, 4 and 5 purchases, an item each: a5 is the fifth of ann
 COUNTS = {"one": 1, "two": 2, "three": 3, "four": 4, "ann": 5}
 ROWS = [f"{u} {u}{n} 2024-01-{n:02}T06:00" for u, count in COUNTS.items()
@@ -28,15 +28,17 @@ def safe(cut) -> dict[str, bool]:
 
 def test_by_time_targets_reach_to_the_next_moment(purchases):
     frame = purchases(
-        "ann a 2024-01-31T23:59:59.999", "ann b 2024-02-01", "ann c 2024-02-29T23:59:59.999",
+        "ann 0 2024-01-14", "ann a 2024-01-31T23:59:59.999", "ann b 2024-02-01",
+        "ann c 2024-02-29T23:59:59.999",
         "ann c 2024-02-29", "new d 2024-02-02", "new e 2024-03-01", "ann f 2024-04-30",
         "late g 2024-05-01",
     )  # fmt: skip
-    train, validate, last, serve = temporal(frame, MOMENTS)
-    names = [cut.name for cut in (train, validate, last, serve)]
-    assert names == ["train", "validate", "eval", "serve"]
+    early, train, validate, last, serve = temporal(frame, MOMENTS)
+    names = [cut.name for cut in (early, train, validate, last, serve)]
+    assert names == ["early", "train", "validate", "eval", "serve"]
     assert [cut.as_of for cut in (train, serve)] == [MOMENTS.train, MOMENTS.serve]
-    assert items(train.histories) == items(train.known) == {"a"}
+    assert (items(early.histories), items(early.targets)) == ({"0"}, {"a"})
+    assert items(train.histories) == items(train.known) == {"0", "a"}
     # twice the same item are two targets; `new` has no history yet
     assert sorted(row["item_id"] for row in train.targets.collect()) == ["b", "c", "c"]
     assert safe(validate) == {"e": True}
@@ -46,20 +48,20 @@ def test_by_time_targets_reach_to_the_next_moment(purchases):
 
 
 def test_a_target_on_the_day_of_the_last_purchase_is_not_tie_safe(purchases):
-    noon = Moments(*(moment.replace(hour=12) for moment in
-                     (MOMENTS.train, MOMENTS.validate, MOMENTS.eval, MOMENTS.serve)))  # fmt: skip
+    noon = Moments(*(getattr(MOMENTS, name).replace(hour=12) for name in NAMES))
     frame = purchases("ann a 2024-02-01T09:00", "ann b 2024-02-01T15:00", "ann c 2024-02-02")
-    assert safe(temporal(frame, noon)[0]) == {"b": False, "c": True}
+    assert safe(temporal(frame, noon)[1]) == {"b": False, "c": True}
 
 
 def test_each_shoppers_last_purchases_are_left_out(purchases):
     cuts = {cut.name: cut for cut in leave_one_out(purchases(*ROWS), "refreshed")}
-    assert list(cuts) == ["train", "validate", "eval"]
+    assert list(cuts) == ["early", "train", "validate", "eval"]
     assert {cut.as_of for cut in cuts.values()} == {day("2024-01-06")}
     # who has no purchase before has no target
     assert items(cuts["eval"].targets) == {"two2", "three3", "four4", "ann5"}
     assert items(cuts["validate"].targets) == {"three2", "four3", "ann4"}
     assert items(cuts["train"].targets) == {"four2", "ann3"}
+    assert items(cuts["early"].targets) == {"ann2"}
     assert items(cuts["eval"].histories) == {
         "two1", "three1", "three2", "four1", "four2", "four3", "ann1", "ann2", "ann3", "ann4",
     }  # fmt: skip
@@ -83,7 +85,7 @@ def test_train_only_knows_one_purchase_less_than_the_histories(purchases):
 def test_milliseconds_tell_the_last_and_no_file_order_does(purchases):
     rows = [f"ann i{n} 2024-01-03T00:00:00.00{n}" for n in (3, 1, 4, 2)]
     for order in (rows, rows[::-1]):
-        train, validate, last = leave_one_out(purchases(*order), "refreshed")
+        _, train, validate, last = leave_one_out(purchases(*order), "refreshed")
         assert (safe(train), safe(validate), safe(last)) == (
             {"i2": False}, {"i3": False}, {"i4": False},
         )  # fmt: skip
@@ -96,7 +98,7 @@ def test_what_was_bought_at_once_is_arranged_by_the_hash(purchases):
         cuts = leave_one_out(purchases(*order).repartition(2), "refreshed")
         found.add(tuple(*map(tuple, zip(*(items(cut.targets) for cut in cuts), strict=True))))
     assert len(found) == 1
-    assert found != {("item3", "item4", "item5")}  # nor does the id
+    assert found != {("item2", "item3", "item4", "item5")}  # nor does the id
 
 
 def test_numbering_once_gives_the_same_cuts(purchases):
@@ -110,7 +112,7 @@ def test_numbering_once_gives_the_same_cuts(purchases):
 @pytest.mark.parametrize(("mode", "least"), [("refreshed", 4), ("train-only", 5)])
 def test_too_few_purchases_say_what_to_do(purchases, mode, least):
     rows = [f"ann i{n} 2024-01-0{n}" for n in range(1, least + 1)]
-    assert len(leave_one_out(purchases(*rows), mode)) == 3
+    assert len(leave_one_out(purchases(*rows), mode)) == 4
     with pytest.raises(QualityError, match=rf"at least {least} are needed.*temporal"):
         leave_one_out(purchases(*rows[1:], "bob a 2024-01-01"), mode)
     with pytest.raises(QualityError, match="more than 0"):

@@ -1,7 +1,6 @@
 """`tailor evaluate ranking`: from raw files to figures beside published methods."""
 
 import json
-import resource
 import subprocess
 import sys
 from dataclasses import dataclass, replace
@@ -22,7 +21,7 @@ from recsys.evaluation import methods, ranking
 from recsys.evaluation.baselines import BASELINES, ItemKnn, Popularity
 from recsys.evaluation.baselines.base import Baseline
 from recsys.evaluation.case import Case
-from recsys.evaluation.memory import peak_mib
+from recsys.evaluation.memory import peak
 from recsys.pipeline import parts
 from recsys.pipeline.moments import RunMoments
 from recsys.pipeline.observer import Silent
@@ -380,19 +379,20 @@ def test_wrong_usage_is_exit_code_2(capsys, words):
     assert stop.value.code == 2
 
 
-@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="there is no /proc")
-def test_the_peak_counts_children_that_still_run():
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="there is no /proc")
+def test_the_peak_counts_children_while_they_run():
     holds = "held = bytearray(100 << 20); print(flush=True); input()"
-    with subprocess.Popen(
-        [sys.executable, "-c", holds], stdin=subprocess.PIPE, stdout=subprocess.PIPE
-    ) as child:
-        child.stdout.readline()
-        assert peak_mib() > own_peak_mib() + 100
-        child.stdin.close()
-
-
-def own_peak_mib():
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10
+    with peak() as memory:
+        before = memory.mib
+        with subprocess.Popen(
+            [sys.executable, "-c", holds], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        ) as child:
+            child.stdout.readline()
+            during = memory.mib
+            child.stdin.close()
+    assert during > before + 100
+    with peak() as memory:  # it has ended
+        assert memory.mib < during - 50
 
 
 # --- the whole way

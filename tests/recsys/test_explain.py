@@ -31,7 +31,7 @@ def recommender(shop):
     labels = Labels.of(users, shop.targets, np.zeros_like(users), len(users))
     options = Options(pool=12)
     data = training_set(shop.shoppers, labels, shop.sources, shop.shelf, size=options.pool)
-    ranker = train(data, RankerSettings(rounds=30, least_rows=5), seed=1)
+    ranker = train([data], RankerSettings(rounds=30, least_rows=5), seed=1)
     return Recommender(shop.shelf, shop.sources, ranker, options=options)
 
 

@@ -15,7 +15,7 @@ from recsys.candidates.faiss_index import ItemIndex
 from recsys.candidates.matrices import wording
 from recsys.candidates.similar import nearest_items
 from recsys.catalogue import Catalogue
-from recsys.errors import StageError, extra
+from recsys.errors import extra
 from recsys.pipeline.moments import RunMoments
 from recsys.pipeline.parts import (
     FAISS,
@@ -49,7 +49,6 @@ with extra("llm"):
 log = structlog.get_logger(__name__)
 
 BLEND, PROOF = "blend.json", "proof"
-_WEIGHING = 0.2  # share of the shoppers at `validate` that weigh the language model
 
 
 def index(context: Context, draft: Draft) -> None:
@@ -188,17 +187,17 @@ def reranker_of(inputs: Inputs, catalogue: Catalogue, settings: Settings) -> Rer
 
 
 def ranker(context: Context, draft: Draft) -> None:
-    """Train the ranker on what was bought after `train`; what came after `validate` decides."""
+    """Train the ranker on what was bought after `early` and `train`; then `validate` decides."""
     inputs, settings = context.inputs, context.settings
     catalogue = catalogue_of(inputs)
-    taught = _lessons(context, "train", catalogue)
-    deciding = _deciding(context, catalogue)
+    taught = [_lesson(context, moment, catalogue) for moment in ("early", "train")]
+    deciding = _lesson(context, "validate", catalogue, deciding=True)
     made = train_ranker(taught, settings.ranker, settings.seed, deciding)
     made.save(draft.path)
     draft.describe(metrics=dict(made.metrics))
 
 
-def _lessons(
+def _lesson(
     context: Context, moment: str, catalogue: Catalogue, *, deciding: bool = False
 ) -> TrainingSet:
     """Pools and what was bought of them after a moment: of all, or of who decides."""
@@ -207,7 +206,7 @@ def _lessons(
     shoppers = shoppers_at(inputs, moment, catalogue)
     labels = targets_at(inputs, moment, shoppers, catalogue).labels
     if deciding:
-        rows = _parts(len(shoppers))[0]
+        rows = _parts(len(shoppers), settings.ranker.weigh_share)[0]
         shoppers, labels = shoppers.take(rows), labels.take(rows)
     return training_set(
         shoppers,
@@ -218,14 +217,6 @@ def _lessons(
         mask_history=settings.candidates.mask_history,
         progress=context.progress("ranker"),
     )
-
-
-def _deciding(context: Context, catalogue: Catalogue) -> TrainingSet | None:
-    """What stops the training; nothing where nobody bought between `validate` and `eval`."""
-    try:
-        return _lessons(context, "validate", catalogue, deciding=True)
-    except StageError:
-        return None
 
 
 def blend(context: Context, draft: Draft) -> None:
@@ -239,13 +230,14 @@ def blend(context: Context, draft: Draft) -> None:
         return
     catalogue = catalogue_of(inputs)
     shoppers = shoppers_at(inputs, "validate", catalogue)
-    rows = _parts(len(shoppers))[1]
+    rows = _parts(len(shoppers), settings.ranker.weigh_share)[1]
     targets = targets_at(inputs, "validate", shoppers, catalogue).labels.targets
     fit = replace(
         two_stage_at(inputs, "validate", catalogue, settings),
         reranker=reranker_of(inputs, catalogue, settings),
     ).fit_blend(shoppers.take(rows), targets[rows])
-    _weigh(draft, fit, "" if fit.weight else "it does not help on validation")
+    why = "it does not help on validation" if len(rows) else "nobody was left to weigh it on"
+    _weigh(draft, fit, "" if fit.weight else why)
 
 
 def _weigh(draft: Draft, fit: BlendFit, why: str) -> None:
@@ -256,11 +248,11 @@ def _weigh(draft: Draft, fit: BlendFit, why: str) -> None:
     draft.describe(metrics={"lm_weight": fit.weight, "lm_left_out": why})
 
 
-def _parts(users: int) -> tuple[Longs, Longs]:
+def _parts(users: int, weighing: float) -> tuple[Longs, Longs]:
     """Rows that decide on the ranker and rows that weigh the model; shoppers stand in hash order.
 
     Apart, because the ranker learns from the shoppers that decided on it.
     """
     rows = np.arange(users, dtype=np.int64)
-    cut = round(users * (1 - _WEIGHING))
+    cut = round(users * (1 - weighing))
     return rows[:cut], rows[cut:]
