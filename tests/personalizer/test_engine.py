@@ -3,6 +3,9 @@ import logging
 import multiprocessing
 import os
 import signal
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -235,3 +238,50 @@ def test_losses_by_hand(trained):
 def test_an_experience_that_does_not_fit_is_refused(world):
     with pytest.raises(TrainingError, match="for 2 titles"):
         Experience(np.zeros((3, 2), np.float32), ["a", "b"], ["a"])
+
+
+SEVERAL = """
+import sys
+import torch
+from torch import nn
+from personalizer.train import Recipe, Step, fit
+
+torch.manual_seed(0)
+module = nn.Linear(2, 1)
+
+def step_of(module, step):
+    x = torch.randn(16, 2)
+    return Step((module(x) - x @ torch.tensor([[2.0], [-1.0]])).square().mean(), 16)
+
+fit(module, step_of, Recipe(steps=20, learning_rate=0.1), seed=1)
+drawn = torch.rand(1).item()  # each process draws its own
+sys.stdout.write(f"{module.weight.flatten().tolist()};{drawn}\\n")
+sys.stdout.flush()
+"""
+
+
+@pytest.mark.slow
+def test_several_processes_learn_one_module_from_batches_of_their_own(tmp_path):
+    script = tmp_path / "several.py"
+    script.write_text(SEVERAL)
+    done = subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "torch.distributed.run",
+            "--standalone",
+            "--nproc-per-node",
+            "2",
+            script,
+        ],
+        env=os.environ
+        | {"ACCELERATE_USE_CPU": "true", "PYTHONPATH": str(Path(__file__).parents[2])},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    weights, drawn = zip(*(line.split(";") for line in done.stdout.splitlines()), strict=True)
+    assert len(weights) == 2
+    assert weights[0] == weights[1]
+    assert drawn[0] != drawn[1]
