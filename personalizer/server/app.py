@@ -1,6 +1,7 @@
 """The server's endpoints."""
 
 import asyncio
+import logging
 import time
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Sequence
@@ -22,6 +23,8 @@ with extra("serve"):
     from fastapi import FastAPI, Request, Response
 
 __all__ = ["create_app"]
+
+log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 GONE = 499  # as nginx calls a client that went away
@@ -56,8 +59,12 @@ class _Server:
             await self.batcher.close()
 
     async def _warm_up(self) -> None:
-        await asyncio.to_thread(self.engine.warm_up)
-        self.warm = True
+        try:
+            await self.batcher.first(self.engine.warm_up)
+        except Exception:  # never ready, and the log says why
+            log.exception("warming up failed")
+        else:
+            self.warm = True
 
     async def shoppers(self, asked: Sequence[schemas.ShopperAsked]) -> list[Shopper]:
         """Find or embed the shoppers of a request."""

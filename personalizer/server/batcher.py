@@ -71,6 +71,10 @@ class Batcher:
         """Begin to run what comes; call it on the event loop."""
         self._task = asyncio.create_task(self._serve())
 
+    async def first(self, work: Callable[[], None]) -> None:
+        """Do something on the model's thread, before the batches that come."""
+        await asyncio.get_running_loop().run_in_executor(self._thread, work)
+
     async def close(self) -> None:
         """Take nothing new, answer all that wait, and end."""
         self._open = False

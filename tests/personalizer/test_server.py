@@ -271,3 +271,20 @@ def test_too_big_for_the_memory_is_answered_in_halves(trained, vectors):
         asked = [{"id": f"u{row}", "candidates": ["rose soap"]} for row in range(8)]
         assert running.score(*asked).status_code == 200
         assert "tailor_batch_splits_total 3.0" in running.client.get("/metrics").text
+
+
+def test_a_model_that_does_not_run_is_alive_and_never_ready(trained, vectors, caplog):
+    from fastapi.testclient import TestClient
+
+    engine = engine_of(trained, vectors)
+
+    def broken():
+        raise RuntimeError("no kernel image")
+
+    engine.warm_up = broken
+    with TestClient(create_app(engine, CONFIG)) as client:
+        assert client.get("/healthz").status_code == 200
+        answer = client.get("/readyz")
+        assert (answer.status_code, answer.json()["error"]["code"]) == (503, "warming_up")
+        assert answer.headers["retry-after"] == "1"
+    assert "no kernel image" in caplog.text
