@@ -45,9 +45,40 @@ class HypernetConfig:
     targets: tuple[str, ...] = setting(("q_proj", "v_proj"), "modules that get an adapter")
     width: int = setting(256, "the one size dial")
     scale: float = setting(1.0, "factor on the adapter's output")
-    learning_rate: float = setting(3e-4, "AdamW")
+    rslora: bool = setting(False, "divide the factor by the square root of the rank")
+    learning_rate: float = setting(3e-4, "AdamW, at its height; 2e-5 for models of billions")
     steps: int = setting(300, "training steps")
     batch_size: int = setting(64, "shoppers per step")
+    warm_up: float = setting(0.05, "share of the steps that warm up; 0.2 for models of billions")
+    label_smoothing: float = setting(0.0, "share of the target spread over all tokens")
+    weight_penalty: float = setting(0.0, "L2 on the generated A and B")
+    noise: float = setting(0.0, "NEFTune: noise on the token embeddings in training; 5 in papers")
+    clip: float = setting(1.0, "a longer gradient is cut to this norm")
+
+    @property
+    def factor(self) -> float:
+        """What the adapter's output is multiplied by."""
+        return self.scale / self.rank**0.5 if self.rslora else self.scale
+
+
+@dataclass(frozen=True)
+class ServerConfig:
+    """The model server."""
+
+    url: str = setting(
+        "", "where recsys asks for scores, such as http://gpu-host:8100; empty: in its own process"
+    )
+    timeout_s: float = setting(30.0, "seconds that recsys waits for an answer")
+    host: str = setting("127.0.0.1", "address it listens at")
+    port: int = setting(8100, "port it listens at")
+    batch: int = setting(64, "shoppers answered together at most")
+    wait_ms: float = setting(5.0, "how long the first of a batch waits for company")
+    most_waiting: int = setting(1024, "shoppers that may wait; more are told to come back (429)")
+    deadline_s: float = setting(10.0, "seconds after which an answer is no longer wanted")
+    cache_mib: int = setting(256, "memory for adapters kept at hand")
+    most_tokens: int = setting(256, "tokens generated at most")
+    most_bytes: int = setting(8_388_608, "size of a request at most")
+    folder: str = setting("", "where adapters are written as folders of PEFT; empty: nowhere")
 
 
 @dataclass(frozen=True)
@@ -58,3 +89,4 @@ class PersonalizerConfig:
     lm: LMConfig = LMConfig()
     hypernet: HypernetConfig = HypernetConfig()
     profiles: ProfilesConfig = ProfilesConfig()  # noqa: RUF009 - frozen, as the others
+    server: ServerConfig = ServerConfig()

@@ -8,7 +8,7 @@ from typing import Any
 
 from personalizer.config import HypernetConfig
 from personalizer.errors import WeightsError, extra
-from personalizer.lora import Pair, Shapes
+from personalizer.lora import Adapted, Pair, Shapes, attach
 
 with extra("llm"):
     import torch
@@ -80,6 +80,17 @@ class HyperNetwork(nn.Module):
             )
             for m, (kind, (inputs, outputs)) in enumerate(self.shapes.sizes.items())
         }
+
+    def attach(self, model: nn.Module) -> Adapted:
+        """Make a language model ready for these adapters."""
+        adapted = attach(model, self.config.targets, self.config.factor)
+        if adapted.shapes != self.shapes:
+            raise WeightsError(
+                f"made for {self.shapes}, not {adapted.shapes}",
+                where="hypernetwork",
+                fix="train it for this language model",
+            )
+        return adapted
 
     def save(self, folder: Path) -> None:
         """Write weights and their card into a folder."""

@@ -6,6 +6,7 @@
     ├── ArtifactError        a torn, edited or missing artifact
     │   └── NoReleaseError   nothing was published yet, or nothing intact is left
     ├── RecallError          an approximate index misses too many items
+    ├── RerankerError        the model server does not answer, or serves another model
     ├── SampleError          the built-in shop can't be made as asked
     ├── LabelError           labels that no training set can be made of
     ├── StageError           a pipeline stage can't start
@@ -24,6 +25,7 @@ __all__ = [
     "MissingExtraError",
     "NoReleaseError",
     "RecallError",
+    "RerankerError",
     "SampleError",
     "SettingsError",
     "StageError",
@@ -60,6 +62,10 @@ class NoReleaseError(ArtifactError):
 
 class RecallError(TailorError):
     """An approximate index misses too many of the items that an exact search finds."""
+
+
+class RerankerError(TailorError):
+    """The model server does not answer, or not with what was asked for."""
 
 
 class SampleError(TailorError):

@@ -35,15 +35,15 @@ class Titles:
     def __len__(self) -> int:
         return len(self.lengths)
 
-    def nll(self, lm: LanguageModel, rows: NDArray[np.int64]) -> Tensor:
+    def nll(self, lm: LanguageModel, rows: NDArray[np.int64], *, smoothing: float = 0.0) -> Tensor:
         """Mean negative log-likelihood per token of some titles: (B,)."""
         lengths = self.lengths[rows]
         width = 1 + int(lengths.max(initial=1))
         ids = self.ids[torch.from_numpy(rows).to(self.ids.device), :width]  # (B, 1 + T)
-        return mean_nll(lm, ids, torch.from_numpy(lengths).to(self.ids.device))
+        return mean_nll(lm, ids, torch.from_numpy(lengths).to(self.ids.device), smoothing)
 
 
-def mean_nll(lm: LanguageModel, ids: Tensor, lengths: Tensor) -> Tensor:
+def mean_nll(lm: LanguageModel, ids: Tensor, lengths: Tensor, smoothing: float = 0.0) -> Tensor:
     """Mean negative log-likelihood of ids (B, 1 + T) after the start: (B,); 0 without tokens.
 
     Padding stands on the right, where a causal model can't see it: no mask is needed.
@@ -53,7 +53,10 @@ def mean_nll(lm: LanguageModel, ids: Tensor, lengths: Tensor) -> Tensor:
     logits = lm.model(input_ids=ids[:, :-1], use_cache=False).logits  # (B, T, V)
     # the class dimension in the middle would be copied: flatten instead
     losses = torch.nn.functional.cross_entropy(
-        logits.flatten(0, 1).float(), ids[:, 1:].flatten(), reduction="none"
+        logits.flatten(0, 1).float(),
+        ids[:, 1:].flatten(),
+        reduction="none",
+        label_smoothing=smoothing,
     ).view(len(ids), -1)  # (B, T)
     real = torch.arange(losses.shape[1], device=ids.device) < lengths[:, None]  # (B, T)
     return (losses * real).sum(1) / lengths.clamp(min=1)

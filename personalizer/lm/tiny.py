@@ -47,6 +47,17 @@ def pretrain(
 
 
 def build(config: LMConfig, tokenizer: Any) -> Any:
+    """Make a model for a tokenizer; weights are random."""
+    return of_size(
+        config,
+        len(tokenizer),
+        bos_token_id=tokenizer.bos_token_id,
+        eos_token_id=tokenizer.eos_token_id,
+        pad_token_id=tokenizer.pad_token_id,
+    )
+
+
+def of_size(config: LMConfig, vocabulary: int, **marks: int) -> Any:
     """Derive a model from its width and depth; weights are random."""
     if config.hidden_size % HEAD:
         raise TrainingError(
@@ -56,7 +67,7 @@ def build(config: LMConfig, tokenizer: Any) -> Any:
         )
     heads = config.hidden_size // HEAD
     shape = Qwen2Config(
-        vocab_size=len(tokenizer),
+        vocab_size=vocabulary,
         hidden_size=config.hidden_size,
         intermediate_size=config.hidden_size * 8 // 3 // HEAD * HEAD,
         num_hidden_layers=config.layers,
@@ -64,9 +75,7 @@ def build(config: LMConfig, tokenizer: Any) -> Any:
         num_key_value_heads=heads,
         max_position_embeddings=config.context,
         tie_word_embeddings=True,
-        bos_token_id=tokenizer.bos_token_id,
-        eos_token_id=tokenizer.eos_token_id,
-        pad_token_id=tokenizer.pad_token_id,
+        **marks,
     )
     return Qwen2ForCausalLM(shape)
 

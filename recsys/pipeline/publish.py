@@ -4,10 +4,12 @@ A kill at any step leaves the live release as it was: the lists of an unfinished
 id, and readers ask only for those of the release the pointer names.
 """
 
+from typing import Any
+
 from sqlalchemy import Engine
 
 from recsys.artifacts import Release, Releases
-from recsys.errors import extra
+from recsys.errors import StageError, extra
 from recsys.listing import LISTS, shopper_lists
 from recsys.pipeline.stage import Context
 from recsys.results import records, writer
@@ -21,6 +23,7 @@ STAGE = "publish"
 
 def publish(context: Context, engine: Engine) -> tuple[str, bool]:
     """Make the artifacts at hand the live release; returns its id and whether it is new."""
+    _refuse_unproved(context)
     releases = Releases(context.store)
     lineage = {kind: artifact.version for kind, artifact in context.inputs.items()}
     known = releases.with_lineage(lineage)
@@ -42,12 +45,33 @@ def publish(context: Context, engine: Engine) -> tuple[str, bool]:
     return release.id, True
 
 
+def _refuse_unproved(context: Context) -> None:
+    """A language model that counts in the lists must be proved to be personal."""
+    weight = context.inputs["blend"].manifest.metrics["lm_weight"]
+    proof = context.inputs["hypernet"].manifest.metrics.get("proof", {})
+    if weight > 0 and not proof.get("proved"):
+        raise StageError(
+            f"the hypernetwork has weight {weight:g} and is not proved to be personal: "
+            f"{proof.get('why', 'no proof was made')}",
+            where=f"stage {STAGE!r}",
+            fix="train it longer (personalizer.hypernet.steps), or go on from the stage `hypernet`",
+        )
+
+
 def _draft(context: Context, releases: Releases, lineage: dict[str, str]) -> Release:
     return releases.draft(
         lineage,
         data_cut=context.inputs["features"].manifest.data_cut,
-        headline=dict(context.inputs["report"].manifest.metrics["headline"]),
+        headline=context.inputs["report"].manifest.metrics["headline"] | _language_model(context),
     )
+
+
+def _language_model(context: Context) -> dict[str, Any]:
+    """Its weight in the lists, and why it is left out if so."""
+    told = context.inputs["blend"].manifest.metrics
+    left_out = told.get("lm_left_out", "")
+    why = {"language model left out": left_out} if left_out else {}
+    return {"language model weight": told["lm_weight"], **why}
 
 
 def _write_results(context: Context, engine: Engine, releases: Releases, release: Release) -> None:

@@ -94,3 +94,17 @@ def test_a_hypernetwork_of_another_model_is_refused(trained):
     )
     with pytest.raises(WeightsError, match="made for"):
         TitleScorer(trained.lm, other, ["soap"])
+
+
+def test_the_bare_model_may_be_the_reference(trained, world, users):
+    items = np.tile(np.arange(3, dtype=np.int32), (4, 1))
+    titles = world.titles[:3]
+    base = TitleScorer(trained.lm, trained.hypernet, titles, minus="base").score(users, items)
+    nobody = TitleScorer(trained.lm, trained.hypernet, titles).score(users, items)
+    stranger = np.zeros((1, 16), np.float32)
+    # what training moved for everybody stays in
+    common = TitleScorer(trained.lm, trained.hypernet, titles, minus="base").score(
+        stranger, items[:1]
+    )
+    assert np.abs(common).max() > 0.05
+    np.testing.assert_allclose(base, nobody + common, atol=1e-5)

@@ -69,7 +69,7 @@ def recommender(shop):
     users = np.arange(len(shop.shoppers))
     labels = Labels.of(users, shop.targets, np.zeros_like(users), len(users))
     data = training_set(shop.shoppers, labels, shop.sources, shop.shelf, size=OPTIONS.pool)
-    ranker = train(data, RankerSettings(rounds=30, least_rows=10, feature_share=1), seed=1)
+    ranker = train([data], RankerSettings(rounds=30, least_rows=10, feature_share=1), seed=1)
     return Recommender(shop.shelf, shop.sources, ranker, options=OPTIONS)
 
 

@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import structlog
 
 from features.decay import prefix_vectors
 from features.embeddings import embed_users
@@ -33,7 +34,8 @@ from recsys.pipeline.parts import (
 from recsys.pipeline.stage import Context
 from recsys.ranker.model import TrainingSet, training_set
 from recsys.ranker.model import train as train_ranker
-from recsys.rerank import Reranker
+from recsys.rerank import BlendFit, Reranker
+from recsys.rerank_http import HttpReranker
 from recsys.settings import Settings
 from recsys.shoppers import Shoppers
 from recsys.tables import read_table
@@ -45,10 +47,14 @@ with extra("llm"):
     from personalizer.hypernet import HyperNetwork
     from personalizer.lm import load, tiny
     from personalizer.lora import attach
+    from personalizer.proof import prove
     from personalizer.scoring import TitleScorer
+    from personalizer.train import held_out
     from personalizer.train import train as train_hypernet
 
-BLEND = "blend.json"
+log = structlog.get_logger(__name__)
+
+BLEND, PROOF = "blend.json", "proof"
 
 
 def index(context: Context, draft: Draft) -> None:
@@ -119,16 +125,30 @@ def hypernet(context: Context, draft: Draft) -> None:
     catalogue = catalogue_of(context.inputs)
     shoppers = shoppers_at(context.inputs, "train", catalogue)
     vectors, items = _next_purchases(catalogue, shoppers, context.settings)
+    model = language_model(context.inputs, context.settings)
+    titles = [catalogue.titles[item] for item in items]
+    seed = context.settings.seed
     network, metrics = train_hypernet(
-        _language_model(context.inputs, context.settings),
+        model,
         vectors,
-        [catalogue.titles[item] for item in items],
+        titles,
         context.settings.personalizer.hypernet,
-        seed=context.settings.seed,
+        seed=seed,
         progress=context.progress("hypernet"),
     )
+    verdict = prove(model, network, *held_out(vectors, titles, seed=seed), seed=seed)
+    if not verdict.proved:
+        log.warning("hypernet_not_proved", why=verdict.why)
     network.save(draft.path)
-    draft.describe(metrics=dict(metrics))
+    draft.describe(metrics={**metrics, PROOF: verdict.document()})
+
+
+def unproved(inputs: Inputs) -> str:
+    """Why the hypernetwork must not serve; empty where it is proved to be personal."""
+    proof = inputs["hypernet"].manifest.metrics.get(PROOF)
+    if proof is None:
+        return "it was never proved to be personal"
+    return "" if proof["proved"] else str(proof["why"])
 
 
 def _next_purchases(
@@ -147,22 +167,40 @@ def _next_purchases(
     return before[taught], shoppers.items[taught]
 
 
-def _language_model(inputs: Inputs, settings: Settings) -> load.LanguageModel:
+def language_model(inputs: Inputs, settings: Settings) -> load.LanguageModel:
+    """The base model: trained by the stage `lm`, or the one it names."""
     config = settings.personalizer.lm
     where = str(inputs["lm"].path) if config.name == "tiny" else config.name
     return load.load(where, config)
 
 
-def reranker_of(inputs: Inputs, catalogue: Catalogue, settings: Settings) -> Reranker:
-    """The language model with its hypernetwork, ready to score titles."""
-    model = _language_model(inputs, settings)
+def hypernet_of(
+    inputs: Inputs, model: load.LanguageModel, catalogue: Catalogue, settings: Settings
+) -> HyperNetwork:
+    """The trained hypernetwork, for that model and the catalogue's embeddings."""
     config = settings.personalizer.hypernet
-    network = HyperNetwork.load(
+    return HyperNetwork.load(
         inputs["hypernet"].path,
-        shapes=attach(model.model, config.targets, config.scale).shapes,
+        shapes=attach(model.model, config.targets, config.factor).shapes,
         user_dim=catalogue.vectors.shape[1],
-    )
-    return TitleScorer(model, network, catalogue.titles)
+    ).to(model.device)
+
+
+def reranker_of(inputs: Inputs, catalogue: Catalogue, settings: Settings) -> Reranker:
+    """The language model with its hypernetwork, ready to score titles.
+
+    On the model server that is set, if it has this very hypernetwork; else in this process. The
+    scores are the same.
+    """
+    server = settings.personalizer.server
+    if server.url:
+        version = inputs["hypernet"].version
+        far = HttpReranker(server.url, catalogue.titles, hypernet=version, timeout=server.timeout_s)
+        if far.serves():
+            return far
+        log.warning("other_hypernet", server=server.url, wanted=version)
+    model = language_model(inputs, settings)
+    return TitleScorer(model, hypernet_of(inputs, model, catalogue, settings), catalogue.titles)
 
 
 def ranker(context: Context, draft: Draft) -> None:
@@ -199,8 +237,14 @@ def _lesson(
 
 
 def blend(context: Context, draft: Draft) -> None:
-    """Choose the weight of the language model, on shoppers that the ranker has not seen."""
+    """Choose the weight of the language model, on shoppers that the ranker has not seen.
+
+    One that is not proved to be personal gets none.
+    """
     inputs, settings = context.inputs, context.settings
+    if why := unproved(inputs):
+        _weigh(draft, BlendFit(0.0, {}), why)
+        return
     catalogue = catalogue_of(inputs)
     shoppers = shoppers_at(inputs, "validate", catalogue)
     rows = _parts(len(shoppers), settings.ranker.weigh_share)[1]
@@ -209,9 +253,16 @@ def blend(context: Context, draft: Draft) -> None:
         two_stage_at(inputs, "validate", catalogue, settings),
         reranker=reranker_of(inputs, catalogue, settings),
     ).fit_blend(shoppers.take(rows), targets[rows])
-    document = {"weight": fit.weight, "ndcg": {str(w): v for w, v in fit.ndcg.items()}}
+    why = "it does not help on validation" if len(rows) else "nobody was left to weigh it on"
+    _weigh(draft, fit, "" if fit.weight else why)
+
+
+def _weigh(draft: Draft, fit: BlendFit, why: str) -> None:
+    """Write the weight, and why it is none if so."""
+    ndcg = {str(weight): value for weight, value in fit.ndcg.items()}
+    document = {"weight": fit.weight, "why": why, "ndcg": ndcg}
     (draft.path / BLEND).write_text(json.dumps(document, indent=1), encoding="utf-8")
-    draft.describe(metrics={"lm_weight": fit.weight})
+    draft.describe(metrics={"lm_weight": fit.weight, "lm_left_out": why})
 
 
 def _parts(users: int, weighing: float) -> tuple[Longs, Longs]:

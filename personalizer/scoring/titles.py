@@ -1,12 +1,13 @@
 """How much more likely a title is to a shopper than to nobody in particular."""
 
 from collections.abc import Sequence
+from contextlib import nullcontext
+from typing import Literal
 
-from personalizer.errors import PersonalizerError, WeightsError, extra
+from personalizer.errors import PersonalizerError, extra
 from personalizer.hypernet import HyperNetwork
 from personalizer.lm.likelihood import Titles, batches_by_length
 from personalizer.lm.load import LanguageModel
-from personalizer.lora import attach
 
 with extra("llm"):
     import numpy as np
@@ -27,6 +28,7 @@ class TitleScorer:
     with nobody's: the adapter of the zero vector. Training moves all adapters from what is in the
     catalogue to what is bought; against the bare model that common move drowns the shopper's own.
     An item without a title scores 0, and so does everything for a shopper without a history.
+    `minus="base"` subtracts what the bare model says instead (docs/decisions/0003).
     """
 
     def __init__(
@@ -36,17 +38,12 @@ class TitleScorer:
         titles: Sequence[str],
         *,
         batch_tokens: int = 2048,
+        minus: Literal["nobody", "base"] = "nobody",
     ) -> None:
         self._lm, self._hypernet = lm, hypernet.eval()
-        self._adapted = attach(lm.model, hypernet.config.targets, hypernet.config.scale)
-        if self._adapted.shapes != hypernet.shapes:
-            raise WeightsError(
-                f"made for {hypernet.shapes}, not {self._adapted.shapes}",
-                where="hypernetwork",
-                fix="train it for this language model",
-            )
+        self._adapted = hypernet.attach(lm.model)
         self._titles = Titles.of(lm, titles)
-        self._batch_tokens = batch_tokens
+        self._batch_tokens, self._minus = batch_tokens, minus
         # what nobody in particular thinks of a title: computed once, when first asked
         self._common = np.full(len(titles), np.nan, np.float32)  # (I,)
 
@@ -78,14 +75,16 @@ class TitleScorer:
             )
 
     def _learn_common(self, items: NDArray[np.int32]) -> None:
-        """Fill in the titles' log-probabilities with nobody's adapter, where still unknown."""
+        """Fill in the titles' log-probabilities the reference, where still unknown."""
         asked = np.unique(items[items >= 0]).astype(np.int64)
         new = asked[np.isnan(self._common[asked])]
-        nobody = self._hypernet(torch.zeros(1, self._hypernet.user_dim, device=self._lm.device))
-        for batch in self._batches(new):
-            with self._adapted.use(nobody):  # one adapter for all rows
+        zero = torch.zeros(1, self._hypernet.user_dim, device=self._lm.device)
+        # one adapter for all rows, or none
+        nobody = self._adapted.use(self._hypernet(zero)) if self._minus == "nobody" else None
+        with nobody or nullcontext():
+            for batch in self._batches(new):
                 nll = self._titles.nll(self._lm, new[batch])
-            self._common[new[batch]] = -nll.cpu().numpy()
+                self._common[new[batch]] = -nll.cpu().numpy()
 
     def _score(self, vectors: Scores, items: NDArray[np.int32], out: Scores) -> None:
         """Fill `out` (U, K): all pairs of shopper and item, sorted by length across shoppers."""

@@ -1,0 +1,1 @@
+"""The model server: scores, adapters and text over HTTP, many shoppers in one batch."""

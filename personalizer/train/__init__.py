@@ -1,0 +1,19 @@
+"""Training of the hypernetwork, the base model frozen."""
+
+from personalizer.train.engine import Learned, Progress, Recipe, Step, fit
+from personalizer.train.multitask import train_on_tasks
+from personalizer.train.pairs import held_out, mean_loss, train
+from personalizer.train.tasks import Experience
+
+__all__ = [
+    "Experience",
+    "Learned",
+    "Progress",
+    "Recipe",
+    "Step",
+    "fit",
+    "held_out",
+    "mean_loss",
+    "train",
+    "train_on_tasks",
+]

@@ -1,0 +1,203 @@
+"""Train the hypernetwork: the adapter from a shopper's past makes what she buys next likely."""
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from personalizer.config import HypernetConfig
+from personalizer.errors import TrainingError, extra
+from personalizer.hypernet import HyperNetwork
+from personalizer.lm.likelihood import Titles
+from personalizer.lm.load import LanguageModel
+from personalizer.lora import Adapted, attach
+from personalizer.train.engine import Recipe, Step, fit
+from personalizer.train.losses import noisy, weight_penalty
+
+with extra("llm"):
+    import numpy as np
+    import torch
+    from numpy.typing import NDArray
+    from torch import Tensor, nn
+
+__all__ = ["held_out", "losses_of", "mean_loss", "recipe_of", "train"]
+
+log = logging.getLogger(__name__)
+
+HELD_OUT_SHARE, HELD_OUT_MOST = 0.1, 512
+
+
+def train(
+    lm: LanguageModel,
+    user_vectors: NDArray[np.float32],
+    titles: Sequence[str],
+    config: HypernetConfig,
+    *,
+    seed: int,
+    checkpoint: Path | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> tuple[HyperNetwork, dict[str, float]]:
+    """Train on pairs: the embedding (N, D) of a history, and the title bought next (N).
+
+    With a `checkpoint`, a training that was killed goes on from there, to the same result.
+    """
+    vectors, tokenised = _checked(lm, user_vectors, titles)
+    adapted = attach(lm.model, config.targets, config.factor)
+    learn, held = _split(len(tokenised), seed)
+    with lm.lock, torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        hypernet = HyperNetwork(config, vectors.shape[1], adapted.shapes).to(lm.device)
+        base = mean_loss(lm, tokenised, held)
+        batches = _Batches(learn, tokenised.lengths, config.batch_size, seed)
+        learned = fit(
+            hypernet,
+            _Pairs(lm, adapted, config, vectors, tokenised, batches),
+            recipe_of(config),
+            seed=seed,
+            start_loss=base,
+            checkpoint=checkpoint,
+            progress=None if progress is None else lambda at: progress(at.step, at.steps),
+        )
+        hypernet.eval()
+        after = mean_loss(lm, tokenised, held, hypernet, vectors)
+    log.info("held-out loss %.3f without, %.3f with adapters", base, after)
+    return hypernet, {
+        "loss_base": base,
+        "loss_adapted": after,
+        "pairs": float(len(learn)),
+        "pairs_held_out": float(len(held)),
+        "steps": float(config.steps),
+        "rollbacks": float(learned.rollbacks),
+        "parameters": float(sum(p.numel() for p in hypernet.parameters())),
+    }
+
+
+def recipe_of(config: HypernetConfig) -> Recipe:
+    """How the settings say to train."""
+    return Recipe(
+        steps=config.steps,
+        learning_rate=config.learning_rate,
+        warm_up=config.warm_up,
+        clip=config.clip,
+    )
+
+
+@dataclass(frozen=True)
+class _Pairs:
+    """A step's loss on pairs."""
+
+    lm: LanguageModel
+    adapted: Adapted
+    config: HypernetConfig
+    vectors: Tensor  # (N, D)
+    titles: Titles
+    batches: "_Batches"
+
+    def __call__(self, hypernet: nn.Module, step: int) -> Step:
+        """Take one shopper per row."""
+        rows = self.batches[step]
+        adapters = hypernet(self.vectors[rows])
+        with self.adapted.use(adapters), noisy(self.lm, self.config.noise):
+            nll = self.titles.nll(self.lm, rows, smoothing=self.config.label_smoothing)
+        loss = nll.mean()
+        if self.config.weight_penalty > 0:
+            loss = loss + self.config.weight_penalty * weight_penalty(adapters)
+        return Step(loss, int(self.titles.lengths[rows].sum()))
+
+
+def mean_loss(
+    lm: LanguageModel,
+    titles: Titles,
+    rows: NDArray[np.int64],
+    hypernet: HyperNetwork | None = None,
+    vectors: Tensor | None = None,
+) -> float:
+    """Mean loss of some pairs, without adapters or with those of the row's own vector."""
+    losses = losses_of(lm, titles, rows, hypernet, vectors)
+    return float(losses.mean()) if len(losses) else 0.0
+
+
+@torch.no_grad()
+def losses_of(
+    lm: LanguageModel,
+    titles: Titles,
+    rows: NDArray[np.int64],
+    hypernet: HyperNetwork | None = None,
+    vectors: Tensor | None = None,
+) -> NDArray[np.float32]:
+    """Loss per token (N,) of each pair, without adapters or with those of the row's own vector."""
+    losses = np.zeros(len(rows), np.float32)
+    adapted = None if hypernet is None else hypernet.attach(lm.model)
+    for places in np.array_split(np.arange(len(rows)), -(-len(rows) // 64)):
+        batch = rows[places]
+        if adapted is None or hypernet is None or vectors is None:
+            told = titles.nll(lm, batch)
+        else:
+            with adapted.use(hypernet(vectors[batch])):
+                told = titles.nll(lm, batch)
+        losses[places] = told.float().cpu().numpy()
+    return losses
+
+
+def held_out(
+    user_vectors: NDArray[np.float32], titles: Sequence[str], *, seed: int
+) -> tuple[NDArray[np.float32], list[str]]:
+    """The pairs that `train` with this seed does not learn from."""
+    kept = [row for row, title in enumerate(titles) if title.strip()]
+    _, held = _split(len(kept), seed)
+    rows = [kept[place] for place in held]
+    return user_vectors[rows], [titles[row] for row in rows]
+
+
+def _checked(
+    lm: LanguageModel, user_vectors: NDArray[np.float32], titles: Sequence[str]
+) -> tuple[Tensor, Titles]:
+    """Pairs on the model's device; those without a title teach nothing and are left out."""
+    if user_vectors.ndim != 2 or len(user_vectors) != len(titles):
+        raise TrainingError(
+            f"{user_vectors.shape} vectors for {len(titles)} titles", where="hypernetwork pairs"
+        )
+    kept = [row for row, title in enumerate(titles) if title.strip()]
+    if len(kept) < 2:
+        raise TrainingError(
+            f"{len(kept)} pairs with a title", where="hypernetwork pairs", fix="give at least two"
+        )
+    vectors = torch.from_numpy(np.ascontiguousarray(user_vectors[kept], np.float32))
+    if not bool(vectors.isfinite().all()):
+        raise TrainingError("a vector is not finite", where="hypernetwork pairs")
+    return vectors.to(lm.device), Titles.of(lm, [titles[row] for row in kept])
+
+
+def _split(count: int, seed: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Pairs to learn from and pairs held out."""
+    order = np.random.default_rng([seed, 1]).permutation(count)
+    held = max(1, min(int(count * HELD_OUT_SHARE), HELD_OUT_MOST))
+    return order[held:], order[:held]
+
+
+class _Batches:
+    """Full batches in seeded order, each of titles of like length: less padding."""
+
+    def __init__(
+        self, rows: NDArray[np.int64], lengths: NDArray[np.int64], size: int, seed: int
+    ) -> None:
+        self._rows, self._lengths, self._size, self._seed = rows, lengths, size, seed
+        self._repeats = -(-size // len(rows))  # of few rows, to fill a batch
+        self._each = self._repeats * len(rows) // size  # batches of a pass
+        self._pass = -1
+        self._batches: NDArray[np.int64] = np.zeros((0, size), np.int64)
+
+    def __getitem__(self, step: int) -> NDArray[np.int64]:
+        """The batch of a step, whichever came before."""
+        if step // self._each != self._pass:
+            self._pass = step // self._each
+            self._batches = self._shuffled(np.random.default_rng([self._seed, 2, self._pass]))
+        batch: NDArray[np.int64] = self._batches[step % self._each]
+        return batch
+
+    def _shuffled(self, rng: np.random.Generator) -> NDArray[np.int64]:
+        pool = np.concatenate([rng.permutation(self._rows) for _ in range(self._repeats)])
+        pool = pool[: self._each * self._size]
+        # equal lengths stay in their random order, so a batch's company changes every time
+        order = np.argsort(self._lengths[pool], kind="stable")
+        return rng.permutation(pool[order].reshape(-1, self._size))
