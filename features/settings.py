@@ -119,6 +119,9 @@ class StoreSettings(Part):
 class QualitySettings(Part):
     """The quality watch: a value beyond its limit stops the run before it publishes."""
 
+    stops: bool = Field(
+        True, description="whether a value beyond its limit stops the run; false: it is only told"
+    )
     least_rows: int = Field(1, ge=0, description="rows that every view holds at least")
     least_row_share: Share = Field(
         0.5, description="rows of a view, as a share of the last release's; fewer stop the run"

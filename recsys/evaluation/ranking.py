@@ -45,6 +45,9 @@ def evaluate_ranking(
         own: dict[str, object] = {"home": home, "cuts": cuts, "results": ResultsSettings()}
         # what is measured is the next item that is new to the shopper: teach it that way too
         own["candidates"] = settings.candidates.model_copy(update={"mask_history": True})
+        # nothing is published here: what the quality watch finds is no reason to stop
+        watched = settings.features.quality.model_copy(update={"stops": False})
+        own["features"] = settings.features.model_copy(update={"quality": watched})
         # and no language model is weighed: everybody may teach the ranker
         own["ranker"] = settings.ranker.model_copy(update={"weigh_share": 0})
         settings = settings.model_copy(update=own)

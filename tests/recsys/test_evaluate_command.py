@@ -64,7 +64,7 @@ def recommender(shop):
     labels = Labels.of(users, shop.targets, np.zeros_like(users), len(users))
     how = {"size": 20, "mask_history": True}  # as the command asks for
     data = training_set(shop.shoppers, labels, shop.sources, shop.shelf, **how)
-    ranker = train(data, RankerSettings(rounds=30, least_rows=5), seed=1)
+    ranker = train([data], RankerSettings(rounds=30, least_rows=5), seed=1)
     options = Options(pool=20, chunk=16, mask_history=True)
     return Recommender(shop.shelf, shop.sources, ranker, options=options)
 
