@@ -16,6 +16,7 @@ STAGES = (
     "quality",
     "index",
     "ranker",
+    "profiles",
     "store",
     "lm",
     "hypernet",

@@ -69,7 +69,7 @@ class MaxAgeSettings(Part):
     user_embedding: Days = Field(None, description="days, for the embedding of a shopper's taste")
     user_collaborative: Days = Field(None, description="days, for the collaborative embedding")
     user_profile: Days = Field(
-        3_650,
+        365,
         description="days, for the written profile, which is dated by the last purchase it saw",
     )
     user_recommendations: Days = Field(None, description="days, for the published list")

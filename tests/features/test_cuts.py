@@ -123,7 +123,7 @@ def test_a_late_row_is_history_only_once_it_is_known(purchases):
     frame = purchases(
         "ann a 2024-01-05", "ann b 2024-01-20 known=2024-02-10", "ann c 2024-02-12 known=2024-03-05"
     )
-    train, validate, last, _ = temporal(frame, MOMENTS)
+    _, train, validate, last, _ = temporal(frame, MOMENTS)
     assert items(train.histories) == {"a"}
     # b was made before the span, c was not known within it: neither is a target
     assert items(train.targets) == set()

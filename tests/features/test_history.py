@@ -179,10 +179,12 @@ def test_writing_a_moment_again_gives_the_same_rows_in_the_same_order(
     purchases, shelf, tmp_path: Path
 ):
     more = (*ROWS, "bob soap 2023-12-01", "bob soap 2023-12-02", *FUTURE, "ann soap 2024-03-01")
-    moments = Moments(*map(day, ("2023-12-15", "2024-01-15", "2024-03-01", "2024-07-01")))
+    moments = Moments(
+        *map(day, ("2023-12-10", "2023-12-15", "2024-01-15", "2024-03-01", "2024-07-01"))
+    )
     for run in ("first run", "second run"):
         bought = purchases(*more).repartition(3 if run == "second run" else 1)
-        cut = temporal(bought, moments)[2]
+        cut = temporal(bought, moments)[3]
         write_moment(cut, shelf, settings=HistorySettings(), out=tmp_path / run)
     for folder in (*(f"eval/{view}" for view in VIEWS), "targets/eval"):
         first, second = (

@@ -204,7 +204,7 @@ def test_ties_break_as_in_spark(spark):
 def test_a_history_hashes_as_in_spark(computed, tmp_path, spark):
     odd = 'o"clock\\\n\t\x01\x1f é/\x7f'
     with store_settings("sqlite") as settings, store_settings("sqlite") as other:
-        rows = [("ann", odd, day("2024-02-01"), None, None, 0, True)]
+        rows = [("ann", odd, day("2024-02-01"), None, None, 0, day("2024-02-01"), True)]
         frame = spark.createDataFrame(rows, ddl(PURCHASES))
         later = day("2024-02-01") + SECOND
         offline = tmp_path / "offline"

@@ -243,7 +243,7 @@ def artifacts(case, tmp_path):
     """Just what is read from disk."""
     (tmp_path / "items").mkdir()
     pq.write_table(pa.table({"item_id": ["b", "a"]}), tmp_path / "items" / "part-0.parquet")
-    RunMoments(AS_OF, AS_OF, AS_OF - timedelta(1), AS_OF, "temporal").write(tmp_path)
+    RunMoments(AS_OF, AS_OF, AS_OF, AS_OF - timedelta(1), AS_OF, "temporal").write(tmp_path)
     return {kind: SimpleNamespace(path=tmp_path) for kind in ("tables", "features")}
 
 

@@ -28,7 +28,7 @@ from tests.features.shop import day
 
 ONLINE = {
     "user_purchase_stats", "user_history", "user_embedding", "user_collaborative", "item_stats",
-    "item_embedding",
+    "item_embedding", "user_profile",
 }  # fmt: skip
 
 
@@ -66,7 +66,7 @@ def test_status_tells_of_each_view_how_fresh_it_is(
     history = views["user_history"]
     assert (history["rows"], history["stale"], history["age_days"]) == (150, False, 0)
     assert history["max_age_days"] == 7
-    assert (views["user_profile"]["rows"], views["user_profile"]["latest"]) == (None, None)
+    assert views["user_profile"]["max_age_days"] == 365
     code, said, _ = tailor(capsys, "features", "status")
     assert code == 0
     assert "user_collaborative" in said
@@ -193,7 +193,7 @@ def test_by_leave_one_out_there_is_nothing_to_serve(home: Home, tmp_path: Path) 
     folder = tmp_path / "features"
     folder.mkdir()
     moment = day("2024-03-01")
-    RunMoments(*[moment] * 4, protocol="leave-one-out").write(folder)
+    RunMoments(*[moment] * 5, protocol="leave-one-out").write(folder)
     context.inputs["features"] = type(artifacts["features"])(
         **{**vars(artifacts["features"]), "path": folder}
     )

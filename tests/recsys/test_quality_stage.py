@@ -35,6 +35,17 @@ def test_a_breach_stops_the_run_and_leaves_the_live_release(
     }
 
 
+def test_a_breach_is_only_told_where_the_setting_says_so(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TAILOR_FEATURES__QUALITY__LEAST_ROWS", "140")
+    monkeypatch.setenv("TAILOR_FEATURES__QUALITY__STOPS", "false")
+    assert main(["run", "--from", "quality", "--until", "quality"]) == 0
+    assert [check.view for check in quality.latest(database.of(load())) if check.breached] == [
+        "item_stats"
+    ]
+
+
 def test_the_same_features_are_no_drift_from_the_live_release(
     home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
