@@ -20,6 +20,14 @@ _RANKING = (
     "recsys.lists",
     "recsys.rerank",
 )
+# what trains the language model and its adapters, and scores with them; neither profiles nor server
+_MODEL = tuple(
+    f"personalizer.{part}"
+    for part in (
+        "lm", "hypernet", "lora", "train", "proof", "scoring", "prompts", "vectors", "weights",
+        "embedding",
+    )
+)  # fmt: skip
 _TWO_STAGES = ("tables", "features", "embeddings", "index")
 _ALL = (*_TWO_STAGES, "ranker", "lm", "hypernet", "blend")
 
@@ -106,7 +114,7 @@ STAGES: tuple[Stage, ...] = (
         make=f"{_HERE}.models:lm",
         inputs=("tables", "features", "embeddings"),
         settings=("personalizer.lm", "seed"),
-        code=("personalizer",),
+        code=_MODEL,
     ),
     Stage(
         name="hypernet",
@@ -114,7 +122,7 @@ STAGES: tuple[Stage, ...] = (
         make=f"{_HERE}.models:hypernet",
         inputs=("tables", "features", "embeddings", "lm"),
         settings=("personalizer.lm", "personalizer.hypernet", "features.embedding", "seed"),
-        code=("personalizer", "features.decay"),
+        code=(*_MODEL, "features.decay"),
     ),
     Stage(
         name="blend",
@@ -129,7 +137,7 @@ STAGES: tuple[Stage, ...] = (
             "personalizer.lm",
             "seed",
         ),
-        code=(*_RANKING, "personalizer"),
+        code=(*_RANKING, *_MODEL),
     ),
     Stage(
         name="lists",
@@ -137,7 +145,7 @@ STAGES: tuple[Stage, ...] = (
         make=f"{_HERE}.lists:lists",
         inputs=_ALL,
         settings=("lists", "candidates", "personalizer.lm", "seed"),
-        code=(*_RANKING, "personalizer"),
+        code=(*_RANKING, *_MODEL),
     ),
     Stage(
         name="report",
@@ -145,6 +153,6 @@ STAGES: tuple[Stage, ...] = (
         make=f"{_HERE}.report:report",
         inputs=_ALL,
         settings=("lists", "candidates", "personalizer.lm", "seed"),
-        code=(*_RANKING, "personalizer", "recsys.evaluation", "recsys.report"),
+        code=(*_RANKING, *_MODEL, "recsys.evaluation", "recsys.report"),
     ),
 )
