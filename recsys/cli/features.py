@@ -152,9 +152,15 @@ def _show_quality(checks: "Sequence[Check]") -> None:
         return
     broken = [check for check in checks if check.breached]
     drifted = sorted((c for c in checks if c.measure in {"psi", "ks"}), key=lambda c: -c.value)
-    table(
+    told = (
         f"Quality, {checks[0].made_at:%Y-%m-%d %H:%M} UTC: {len(checks)} checks, "
-        f"{len(broken)} beyond their limits",
+        f"{len(broken)} beyond their limits"
+    )
+    if not broken and not drifted:  # a first release has nothing to drift from
+        out().print(told)
+        return
+    table(
+        told,
         ("view", "feature", "measure", "value", "limit"),
         [
             (c.view, c.feature, c.measure, f"{c.value:.4g}", "" if c.bound is None else c.bound)
