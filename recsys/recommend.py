@@ -15,6 +15,7 @@ from recsys.arrays import PAD, Bools, Floats, Ints
 from recsys.candidates.base import CandidateSource
 from recsys.candidates.pool import Pool, build_pool
 from recsys.candidates.popular import Popular
+from recsys.evaluation.metrics import Numbers
 from recsys.ladder import Rung, Why
 from recsys.lists import Draft, Lists
 from recsys.parallel import ordered
@@ -105,7 +106,7 @@ class Recommender:
         Only shoppers with a history and a target (not -1) count. A failing reranker raises here.
         """
         asked = np.flatnonzero((targets != PAD) & (shoppers.lengths > 0))
-        gains = dict.fromkeys(grid, 0.0)
+        gains: dict[float, list[Numbers]] = {weight: [np.empty(0)] for weight in grid}
         for start in range(0, len(asked), self.options.chunk):
             rows = asked[start : start + self.options.chunk]
             draft = self._personal(shoppers.take(rows), k, Rung.RANKER)
@@ -113,8 +114,8 @@ class Recommender:
             for weight in grid:
                 tried = replace(draft)
                 tried.reorder(draft.blended(told, weight))
-                gains[weight] += ndcg_of_one(tried.items, targets[rows], k) * len(rows)
-        return BlendFit.choose({w: gain / max(len(asked), 1) for w, gain in gains.items()})
+                gains[weight].append(ndcg_of_one(tried.items, targets[rows], k))
+        return BlendFit.choose({weight: np.concatenate(each) for weight, each in gains.items()})
 
     def _answer(self, shoppers: Shoppers, k: int, highest: Rung, explain: bool) -> Lists:
         """Answer those with a history personally, the others with what is popular."""

@@ -7,7 +7,10 @@ from typing import Protocol
 import numpy as np
 
 from recsys.arrays import PAD, Floats, Ints
+from recsys.evaluation.intervals import difference_interval
+from recsys.evaluation.metrics import Numbers
 
+SEED = 0  # of the resampling that tells help from luck
 GRID = (0.0, 0.1, 0.25, 0.5, 1.0, 2.0)
 
 
@@ -39,11 +42,11 @@ def blend(ranked: Floats, told: Floats, weight: float) -> Floats:
     return np.where(real, base + np.float32(weight) * extra, -np.inf).astype(np.float32)
 
 
-def ndcg_of_one(items: Ints, targets: Ints, k: int) -> float:
-    """Mean NDCG@k of lists (U, K) with one target per shopper; no target in the list counts 0."""
+def ndcg_of_one(items: Ints, targets: Ints, k: int) -> Numbers:
+    """NDCG@k (U,) of lists (U, K) with one target per shopper; no target in the list counts 0."""
     hit = (items[:, :k] == targets[:, None]) & (targets[:, None] != PAD)
     gain = 1 / np.log2(np.arange(hit.shape[1]) + 2)
-    return float((hit * gain).sum(axis=1).mean()) if len(items) else 0.0
+    return np.asarray((hit * gain).sum(axis=1), np.float64)
 
 
 @dataclass(frozen=True)
@@ -54,7 +57,13 @@ class BlendFit:
     ndcg: Mapping[float, float]
 
     @classmethod
-    def choose(cls, ndcg: Mapping[float, float]) -> "BlendFit":
-        """Take the smallest weight that no other beats: 0 means that the model does not help."""
-        best = max(ndcg.values())
-        return cls(min(weight for weight, value in ndcg.items() if value == best), ndcg)
+    def choose(cls, gains: Mapping[float, Numbers]) -> "BlendFit":
+        """Take the smallest weight that no other beats: 0 means that the model does not help.
+
+        `gains` holds, by weight, a number per shopper. The best of several is partly luck: where
+        the interval of its difference to none holds 0, the model is not known to help.
+        """
+        ndcg = {weight: float(each.mean()) if len(each) else 0.0 for weight, each in gains.items()}
+        best = min(weight for weight, value in ndcg.items() if value == max(ndcg.values()))
+        helps = best and difference_interval(gains[best], gains[0.0], seed=SEED).low > 0
+        return cls(best if helps else 0.0, ndcg)

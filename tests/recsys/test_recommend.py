@@ -10,7 +10,7 @@ from recsys.errors import ArtifactError
 from recsys.ladder import Rung, Why
 from recsys.ranker import Labels, train, training_set
 from recsys.recommend import Options, Recommender
-from recsys.rerank import blend, ndcg_of_one, standardise
+from recsys.rerank import BlendFit, blend, ndcg_of_one, standardise
 from recsys.settings import RankerSettings, Settings
 from tests.recsys.shop import DEVICE, REFILL, item_name, make_shop, make_shoppers, stroll, taste_of
 
@@ -246,15 +246,25 @@ def test_the_weight_is_chosen_by_what_helps(shop, recommender):
     assert helps.ndcg[0.0] == harms.ndcg[0.0]
     known = targets >= 0
     plain = recommender.recommend(shoppers, 10).items[known]
-    assert helps.ndcg[0.0] == pytest.approx(ndcg_of_one(plain, targets[known], 10))
+    assert helps.ndcg[0.0] == pytest.approx(ndcg_of_one(plain, targets[known], 10).mean())
 
 
 def test_ndcg_of_one_target():
     items = np.array([[4, 5, 6], [7, 8, 9], [1, -1, -1], [2, 3, 1]], np.int32)
     targets = np.array([4, 9, -1, 1], np.int32)
-    expected = (1 + 1 / np.log2(4) + 0 + 0) / 4
-    assert ndcg_of_one(items, targets, 2) == pytest.approx((1 + 0) / 4)
-    assert ndcg_of_one(items[:3], targets[:3], 3) == pytest.approx(expected * 4 / 3)
+    assert ndcg_of_one(items, targets, 2) == pytest.approx([1, 0, 0, 0])
+    assert ndcg_of_one(items, targets, 3) == pytest.approx([1, 1 / np.log2(4), 0, 1 / np.log2(4)])
+
+
+def test_help_that_may_be_luck_gives_no_weight():
+    alone = np.tile([0.0, 1.0], 50)
+    lucky = alone.copy()
+    lucky[0] = 1.0  # one of a hundred shoppers is better off
+    assert BlendFit.choose({0.0: alone, 0.5: lucky}).weight == 0
+    lucky[:40] = 1.0
+    fit = BlendFit.choose({0.0: alone, 0.5: lucky, 1.0: lucky})
+    assert (fit.weight, fit.ndcg[0.0]) == (0.5, 0.5)
+    assert BlendFit.choose({0.0: np.empty(0), 0.5: np.empty(0)}).weight == 0
 
 
 def test_sizes_come_from_the_settings():

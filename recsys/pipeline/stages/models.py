@@ -253,7 +253,7 @@ def blend(context: Context, draft: Draft) -> None:
         two_stage_at(inputs, "validate", catalogue, settings),
         reranker=reranker_of(inputs, catalogue, settings),
     ).fit_blend(shoppers.take(rows), targets[rows])
-    why = "it does not help on validation" if len(rows) else "nobody was left to weigh it on"
+    why = "it is not known to help on validation" if len(rows) else "nobody was left to weigh it on"
     _weigh(draft, fit, "" if fit.weight else why)
 
 
