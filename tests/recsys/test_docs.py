@@ -53,3 +53,11 @@ def test_the_page_of_features_is_what_the_code_says() -> None:
     page = str(runpy.run_path(str(ROOT / "docs" / "features_page.py"))["features"]())
     assert (ROOT / "docs" / "features.md").read_text(encoding="utf-8") == page, "run `make docs`"
     assert "| `gap_variance` | Float64 | variance of the days" in page
+
+
+def test_no_script_hides_a_package_from_the_scripts_beside_it() -> None:
+    # Python looks for modules in a script's own folder first
+    packages = {"features", "personalizer", "recsys", "dags", "tests"}
+    scripts = [*(ROOT / "benchmarks").glob("*.py"), *(ROOT / "docs").glob("*.py")]
+    assert len(scripts) > 5
+    assert packages & {script.stem for script in scripts} == set()

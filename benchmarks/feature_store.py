@@ -1,4 +1,4 @@
-"""Time the features: `python benchmarks/features.py [--users N]` prints JSON.
+"""Time the features: `python benchmarks/feature_store.py [--users N]` prints JSON.
 
 Writes a shop of about a million purchases (or of N shoppers) and measures it as
 `tailor benchmark features` does. Run it on an idle machine.
