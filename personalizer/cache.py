@@ -3,13 +3,14 @@
 import hashlib
 import sqlite3
 from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
 
 from personalizer.errors import WeightsError
+from personalizer.transaction import transaction
 from personalizer.vectors import Encoder, Progress, Vectors
 
 __all__ = ["CachedEncoder"]
@@ -61,18 +62,15 @@ class CachedEncoder:
         rows = [known[key_of[text]] for text in texts]
         return np.stack(rows) if rows else np.zeros((0, self.dim), np.float32)
 
-    @contextmanager
-    def _open(self) -> Iterator[sqlite3.Connection]:
-        """Open for one transaction; another process's is waited for."""
-        try:
-            with closing(sqlite3.connect(self._path, timeout=60)) as database, database:
-                yield database
-        except sqlite3.DatabaseError as error:
-            raise WeightsError(
-                f"can't use the cache of vectors: {error}",
+    def _open(self) -> AbstractContextManager[sqlite3.Connection]:
+        return transaction(
+            self._path,
+            lambda why: WeightsError(
+                f"can't use the cache of vectors: {why}",
                 where=str(self._path),
                 fix="delete the file; it is filled again",
-            ) from error
+            ),
+        )
 
     def _read(self, keys: list[bytes]) -> dict[bytes, Vectors]:
         found: dict[bytes, Vectors] = {}

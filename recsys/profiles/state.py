@@ -6,13 +6,14 @@ the feature store reads is made from it.
 
 import json
 import sqlite3
-from collections.abc import Collection, Iterator, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Collection, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from personalizer.profiles.history import History
+from personalizer.transaction import transaction
 from recsys.errors import ArtifactError
 
 __all__ = ["Kept", "State"]
@@ -143,17 +144,15 @@ class State:
                 found |= {row[1]: _kept(row) for row in rows}
         return found
 
-    @contextmanager
-    def _open(self) -> Iterator[sqlite3.Connection]:
-        try:
-            with closing(sqlite3.connect(self._path, timeout=60)) as database, database:
-                yield database
-        except sqlite3.DatabaseError as error:
-            raise ArtifactError(
-                f"can't use what is kept of the profiles: {error}",
+    def _open(self) -> AbstractContextManager[sqlite3.Connection]:
+        return transaction(
+            self._path,
+            lambda why: ArtifactError(
+                f"can't use what is kept of the profiles: {why}",
                 where=str(self._path),
                 fix="delete the file; all profiles are written again",
-            ) from error
+            ),
+        )
 
 
 def _row(kept: Kept) -> tuple[Any, ...]:

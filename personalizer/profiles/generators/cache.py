@@ -3,13 +3,14 @@
 import hashlib
 import json
 import sqlite3
-from collections.abc import Iterator, Mapping
-from contextlib import closing, contextmanager
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
 from personalizer.errors import GeneratorError
 from personalizer.profiles.generators.base import Answer
+from personalizer.transaction import transaction
 
 __all__ = ["AnswerCache"]
 
@@ -42,17 +43,15 @@ class AnswerCache:
                 (_key(body), answer.text, int(answer.truncated)),
             )
 
-    @contextmanager
-    def _open(self) -> Iterator[sqlite3.Connection]:
-        try:
-            with closing(sqlite3.connect(self._path, timeout=60)) as database, database:
-                yield database
-        except sqlite3.DatabaseError as error:
-            raise GeneratorError(
-                f"can't use the cache of answers: {error}",
+    def _open(self) -> AbstractContextManager[sqlite3.Connection]:
+        return transaction(
+            self._path,
+            lambda why: GeneratorError(
+                f"can't use the cache of answers: {why}",
                 where=str(self._path),
                 fix="delete the file; it is filled again",
-            ) from error
+            ),
+        )
 
 
 def _key(body: Mapping[str, Any]) -> bytes:
