@@ -4,6 +4,7 @@
 """
 
 from dataclasses import dataclass
+from typing import Literal
 
 from personalizer.profiles.config import ProfilesConfig
 from personalizer.setting import setting
@@ -50,10 +51,25 @@ class HypernetConfig:
     steps: int = setting(300, "training steps")
     batch_size: int = setting(64, "shoppers per step")
     warm_up: float = setting(0.05, "share of the steps that warm up; 0.2 for models of billions")
+    others: int = setting(
+        3, "titles not bought that what was bought is told from; 0: only the title is told"
+    )
+    sharpness: float = setting(2.0, "factor on the scores that titles are told apart by")
+    tell: float = setting(0.1, "weight of telling the title itself, beside telling it apart")
     label_smoothing: float = setting(0.0, "share of the target spread over all tokens")
     weight_penalty: float = setting(0.0, "L2 on the generated A and B")
     noise: float = setting(0.0, "NEFTune: noise on the token embeddings in training; 5 in papers")
     clip: float = setting(1.0, "a longer gradient is cut to this norm")
+
+    @property
+    def minus(self) -> Literal["bare", "nobody"]:
+        """What a score with an adapter is set against.
+
+        One that learned to tell titles apart learned it against the bare model. One that learned
+        to tell titles moved for everybody from what is in the catalogue to what is bought, and only
+        what the zero vector's adapter says shares that move (docs/decisions/0003, 0023).
+        """
+        return "bare" if self.others else "nobody"
 
     @property
     def factor(self) -> float:

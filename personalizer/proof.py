@@ -9,8 +9,8 @@ from typing import Any
 
 from personalizer.errors import extra
 from personalizer.hypernet import HyperNetwork
-from personalizer.lm.likelihood import Titles
 from personalizer.lm.load import LanguageModel
+from personalizer.train.goals import goal_of
 from personalizer.train.pairs import losses_of, mean_loss
 
 with extra("llm"):
@@ -51,7 +51,7 @@ class Verdict:
 
     proved: bool
     why: str
-    # loss per token with another's profile minus with her own: above zero, her own is better
+    # loss with another's profile minus with her own: above zero, her own is better
     against: dict[str, Interval]
     losses: dict[str, float]
     cross_gradient: float
@@ -80,22 +80,24 @@ def prove(
     vectors: Vectors,
     titles: Sequence[str],
     *,
+    shelf: Sequence[str] = (),
     seed: int = 0,
     rivals: Mapping[str, NDArray[np.floating[Any]]] | None = None,
 ) -> Verdict:
     """Judge a hypernetwork on pairs it has not learned from: vectors (N, D), titles bought (N).
 
-    `rivals` are losses (N,) of other models on the same titles, such as an adapter for everybody:
-    they too must lose.
+    It is judged by the goal it was trained for: with a `shelf`, by telling what was bought from
+    the rest. `rivals` are losses (N,) of other models on the same titles, such as an adapter for
+    everybody: they too must lose.
     """
     device = lm.device
-    tokenised, rows = Titles.of(lm, titles), np.arange(len(titles))
+    goal, rows = goal_of(lm, titles, shelf, hypernet.config), np.arange(len(titles))
     real = torch.from_numpy(np.ascontiguousarray(vectors, np.float32)).to(device)
     told: dict[str, NDArray[np.floating[Any]]] = {}
     with lm.lock:
         for name, other in _others(real, seed).items():
-            told[name] = losses_of(lm, tokenised, rows, hypernet, other)
-        told["base"] = losses_of(lm, tokenised, rows)
+            told[name] = losses_of(lm, goal, rows, hypernet, other)
+        told["base"] = losses_of(lm, goal, rows)
     told |= dict(rivals or {})
     own = told.pop("real")
     against = {name: paired(losses, own, seed=seed) for name, losses in told.items()}
@@ -141,7 +143,7 @@ def _objection(against: Mapping[str, Interval], cross: float, reached: float) ->
         if interval.low <= 0:
             return (
                 f"{name} does not lose against the shopper's own: "
-                f"{interval.mean:+.4f} per token ({interval.low:+.4f} to {interval.high:+.4f})"
+                f"{interval.mean:+.4f} ({interval.low:+.4f} to {interval.high:+.4f})"
             )
     return ""
 
@@ -184,7 +186,7 @@ def gradient_reaches_every_user(
     users = torch.from_numpy(vectors).to(lm.device).requires_grad_()  # (U, D)
     adapted = hypernet.attach(lm.model)
     with lm.lock, adapted.use(hypernet(users)):
-        loss = Titles.of(lm, titles).nll(lm, np.arange(len(titles))).mean()
+        loss = goal_of(lm, titles, (), hypernet.config).judge(lm, np.arange(len(titles))).mean()
     (gradient,) = torch.autograd.grad(loss, users)
     norms: Vectors = gradient.norm(dim=1).cpu().numpy()
     return norms
@@ -199,15 +201,15 @@ def shuffled_loses(
     seed: int = 0,
 ) -> dict[str, float]:
     """Mean loss per token without adapters, with the real, another shopper's and no vector."""
-    tokenised, rows = Titles.of(lm, titles), np.arange(len(titles))
+    goal, rows = goal_of(lm, titles, (), hypernet.config), np.arange(len(titles))
     real = torch.from_numpy(vectors).to(lm.device)  # (N, D)
     other = _others(real, seed)["shuffled"]
     with lm.lock:
         return {
-            "base": mean_loss(lm, tokenised, rows),
-            "real": mean_loss(lm, tokenised, rows, hypernet, real),
-            "shuffled": mean_loss(lm, tokenised, rows, hypernet, other),
-            "zero": mean_loss(lm, tokenised, rows, hypernet, torch.zeros_like(real)),
+            "base": mean_loss(lm, goal, rows),
+            "real": mean_loss(lm, goal, rows, hypernet, real),
+            "shuffled": mean_loss(lm, goal, rows, hypernet, other),
+            "zero": mean_loss(lm, goal, rows, hypernet, torch.zeros_like(real)),
         }
 
 

@@ -1,5 +1,6 @@
 """Which of a shopper's purchases bear on a question: BM25 over her own titles."""
 
+import logging
 from collections.abc import Callable, Sequence
 
 from personalizer.errors import extra
@@ -17,6 +18,7 @@ def bm25(query: str, titles: Sequence[str], k: int) -> list[int]:
         import bm25s
         import numpy as np
 
+    logging.getLogger("bm25s").setLevel(logging.WARNING)  # it asks for its debug lines itself
     corpus = bm25s.tokenize(list(titles), stopwords="en", show_progress=False)
     (asked,) = bm25s.tokenize([query], stopwords="en", show_progress=False, return_ids=False) or [
         []

@@ -46,6 +46,8 @@ class MethodSettings:
     """What all methods share; each takes what it needs."""
 
     hypernet: HypernetConfig = field(default_factory=HypernetConfig)
+    # titles that what was bought is told from in training; none: its title alone is told
+    shelf: tuple[str, ...] = ()
     retrieved: int = 2
     prompt_tokens: int = 192
     own_steps: int = 20  # of an adapter trained on one shopper's history
@@ -62,6 +64,11 @@ class Method(ABC):
         self.lm, self.settings = lm, settings or MethodSettings()
         # a model that was taught to chat gets headings
         self.layout: Layout = CHAT if getattr(lm.tokenizer, "chat_template", None) else PLAIN
+
+    @property
+    def chooses(self) -> bool:
+        """Whether it learns to tell what was bought from the shelf, not just its title."""
+        return bool(self.settings.shelf and self.settings.hypernet.others)
 
     def fit(self, lessons: Sequence[Lesson], *, seed: int = 0) -> dict[str, float]:  # noqa: ARG002
         """Learn; gives what it came to. Methods that only prompt have nothing to learn."""

@@ -9,9 +9,9 @@ from contextlib import contextmanager
 from personalizer.errors import TrainingError, extra
 from personalizer.lora import Adapters, Pair, attach, rows_of, stack
 from personalizer.methods.base import Lesson, Method, Question, Scores, method
+from personalizer.methods.learning import Loss, loss_of, telling
 from personalizer.scoring import CandidateScorer
 from personalizer.train.engine import Recipe, Step, fit
-from personalizer.train.losses import target_nll
 
 with extra("llm"):
     import numpy as np
@@ -50,20 +50,20 @@ class _ByPeft(Method):
     def _learn(
         self,
         wrapped: nn.Module,
-        rows: Sequence[tuple[list[int], list[int]]],
+        loss: Loss,
+        count: int,
         recipe: Recipe,
         seed: int,
     ) -> float:
-        """Train PEFT's adapter from its start on (prompt, target) rows."""
+        """Train PEFT's adapter from its start by the loss of some of `count` rows."""
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             _start_anew(wrapped)
-            size = min(self.settings.hypernet.batch_size, len(rows))
+            size = min(self.settings.hypernet.batch_size, count)
 
             def step_of(_: nn.Module, step: int) -> Step:
-                some = np.random.default_rng([seed, step]).choice(len(rows), size, replace=False)
-                prompts, targets = zip(*(rows[row] for row in some), strict=True)
-                return Step(target_nll(self.lm, prompts, targets).mean())
+                rng = np.random.default_rng([seed, step])
+                return Step(*loss(rng.choice(count, size, replace=False), rng))
 
             with torch.no_grad():
                 start = float(step_of(wrapped, 0).loss)
@@ -112,16 +112,17 @@ class MtLora(_ByPeft):
 
     def fit(self, lessons: Sequence[Lesson], *, seed: int = 0) -> dict[str, float]:
         """Learn what is bought."""
-        targets = self.lm.tokens([one.target for one in lessons])
-        rows = [(self.bare(o.question), t) for o, t in zip(lessons, targets, strict=True) if t]
-        if not rows:
+        kept = [one for one in lessons if one.target.strip()]
+        if not kept:
             raise TrainingError("no lesson has a title", where=self.name)
         config = self.settings.hypernet
         recipe = Recipe(config.steps, config.learning_rate, config.warm_up, config.clip)
-        with self.lm.lock, self._peft() as wrapped:
-            loss = self._learn(wrapped, rows, recipe, seed)
-            self._adapter = self._weights(wrapped)
-        return {"loss": loss}
+        with self.lm.lock:
+            loss = loss_of(self, kept)
+            with self._peft() as wrapped:
+                learned = self._learn(wrapped, loss, len(kept), recipe, seed)
+                self._adapter = self._weights(wrapped)
+        return {"loss": learned}
 
     def _score(self, questions: Sequence[Question]) -> Scores:
         if self._adapter is None:
@@ -153,12 +154,13 @@ class Oppu(_ByPeft):
 
     def _own(self, wrapped: nn.Module, question: Question) -> Adapters:
         prompt = self.bare(question)
-        rows = [(prompt, row) for row in self.lm.tokens(question.history) if row]
+        titles = [row for row in self.lm.tokens(question.history) if row]
         settings = self.settings
-        steps = settings.own_steps if rows else 0
+        steps = settings.own_steps if titles else 0
         if steps:
             recipe = Recipe(steps, settings.own_rate, clip=settings.hypernet.clip, every=steps)
-            self._learn(wrapped, rows, recipe, seed=0)
+            loss = telling(self.lm, [prompt] * len(titles), titles)
+            self._learn(wrapped, loss, len(titles), recipe, seed=0)
         else:  # nothing to learn from: PEFT's start is exactly no change
             _start_anew(wrapped)
         return self._weights(wrapped)

@@ -10,6 +10,7 @@ from personalizer.lm.load import LanguageModel
 from personalizer.methods.base import Lesson, Method, MethodSettings, Question, Scores, method
 from personalizer.scoring import CandidateScorer
 from personalizer.train.multitask import train_on_tasks
+from personalizer.train.pairs import train
 from personalizer.train.tasks import Experience, NextPurchase, Task
 
 with extra("llm"):
@@ -37,12 +38,15 @@ class P2P(Method):
     def fit(self, lessons: Sequence[Lesson], *, seed: int = 0) -> dict[str, float]:
         """Train a hypernetwork on what was bought next."""
         config: HypernetConfig = self.settings.hypernet
-        of = Experience(
-            np.stack([one.question.embedding for one in lessons]).astype(np.float32),
-            [one.target for one in lessons],
-            [one.target for one in lessons],
-            prompts=[self._training_prompt(one.question) for one in lessons],
-        )
+        vectors = np.stack([one.question.embedding for one in lessons]).astype(np.float32)
+        titles = [one.target for one in lessons]
+        prompts = [self._training_prompt(one.question) for one in lessons]
+        if self.chooses and not any(prompts):
+            self.hypernet, told = train(
+                self.lm, vectors, titles, config, seed=seed, shelf=self.settings.shelf
+            )
+            return told
+        of = Experience(vectors, titles, titles, prompts=prompts)
         tasks: dict[str, Task] = {"next": NextPurchase(of)}
         self.hypernet, learned = train_on_tasks(self.lm, of, config, seed=seed, tasks=tasks)
         return {"loss": learned.loss, "rollbacks": float(learned.rollbacks)}
@@ -52,14 +56,15 @@ class P2P(Method):
         return self.layout.render(profile, history, question.query)
 
     def _score(self, questions: Sequence[Question]) -> Scores:
-        """With her adapter minus with nobody's, both after the same prompt."""
+        """With her adapter minus without, or minus nobody's, after the same prompt."""
         if self.hypernet is None:
             raise TrainingError("not trained", where=self.name, fix="call fit first")
         users = torch.from_numpy(np.stack([q.embedding for q in questions])).float()
         users = users.to(self.lm.device)
         with torch.inference_mode():
             hers = self.hypernet(users)
-            nobodys = self.hypernet(torch.zeros_like(users))
+            bare = self.hypernet.config.minus == "bare"
+            nobodys = None if bare else self.hypernet(torch.zeros_like(users))
         scorer = CandidateScorer(self.lm, self.hypernet.attach(self.lm.model))
         prompts, options = [self.prompt(q) for q in questions], self.options(questions)
         return scorer.score(prompts, options, hers) - scorer.score(prompts, options, nobodys)

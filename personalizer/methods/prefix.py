@@ -4,9 +4,9 @@ from collections.abc import Sequence
 
 from personalizer.errors import TrainingError, extra
 from personalizer.methods.base import Lesson, Method, Question, Scores, method
+from personalizer.methods.learning import loss_of
 from personalizer.scoring import CandidateScorer
 from personalizer.train.engine import Step, fit
-from personalizer.train.losses import target_nll
 from personalizer.train.pairs import recipe_of
 
 with extra("llm"):
@@ -47,16 +47,13 @@ class Prefix(Method):
             raise TrainingError("no lesson has a title", where=self.name)
         users = torch.from_numpy(np.stack([one.question.embedding for one in kept])).float()
         users = users.to(self.lm.device)
-        prompts = [self.bare(one.question) for one in kept]
-        targets = self.lm.tokens([one.target for one in kept])
         config = self.settings.hypernet
+        loss = loss_of(self, kept)
 
         def step_of(projector: nn.Module, step: int) -> Step:
             rng = np.random.default_rng([seed, 5, step])
             rows = rng.choice(len(kept), min(config.batch_size, len(kept)), replace=False)
-            some, answers = [prompts[row] for row in rows], [targets[row] for row in rows]
-            loss = target_nll(self.lm, some, answers, soft=projector(users[rows])).mean()
-            return Step(loss, sum(map(len, some)) + sum(map(len, answers)))
+            return Step(*loss(rows, rng, projector(users[rows])))
 
         with self.lm.lock, torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
@@ -77,7 +74,8 @@ class Prefix(Method):
         users = torch.from_numpy(np.stack([q.embedding for q in questions])).float()
         with torch.no_grad():
             hers = self._projector(users.to(self.lm.device))
-            nobodys = self._projector(torch.zeros_like(users).to(self.lm.device))
+            zeros = torch.zeros_like(users).to(self.lm.device)
+            nobodys = None if self.chooses else self._projector(zeros)
         prompts = [self.bare(question) for question in questions]
         options, scorer = self.options(questions), CandidateScorer(self.lm)
         return scorer.score(prompts, options, soft=hers) - scorer.score(

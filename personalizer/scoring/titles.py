@@ -24,11 +24,10 @@ SHOPPERS = 64  # whose adapters are in memory together
 class TitleScorer:
     """Scores catalogue items for shoppers by their titles.
 
-    A score is the title's mean log-probability per token with the shopper's adapter minus that
-    with nobody's: the adapter of the zero vector. Training moves all adapters from what is in the
-    catalogue to what is bought; against the bare model that common move drowns the shopper's own.
-    An item without a title scores 0, and so does everything for a shopper without a history.
-    `minus="base"` subtracts what the bare model says instead (docs/decisions/0003).
+    A score is the title's mean log-probability per token with the shopper's adapter minus what it
+    is without: to the bare model, or to nobody in particular, the adapter of the zero vector
+    (`HypernetConfig.minus`). An item without a title scores 0, and so does everything for a
+    shopper without a history.
     """
 
     def __init__(
@@ -38,13 +37,13 @@ class TitleScorer:
         titles: Sequence[str],
         *,
         batch_tokens: int = 2048,
-        minus: Literal["nobody", "base"] = "nobody",
+        minus: Literal["bare", "nobody"] | None = None,
     ) -> None:
         self._lm, self._hypernet = lm, hypernet.eval()
         self._adapted = hypernet.attach(lm.model)
         self._titles = Titles.of(lm, titles)
-        self._batch_tokens, self._minus = batch_tokens, minus
-        # what nobody in particular thinks of a title: computed once, when first asked
+        self._batch_tokens, self._minus = batch_tokens, minus or hypernet.config.minus
+        # what a title is without a shopper: computed once, when first asked
         self._common = np.full(len(titles), np.nan, np.float32)  # (I,)
 
     @torch.inference_mode()
@@ -57,6 +56,7 @@ class TitleScorer:
             for start in range(0, len(items), SHOPPERS):
                 some = slice(start, start + SHOPPERS)
                 self._score(user_vectors[some], items[some], scores[some])
+        scores[np.isfinite(scores) & ~user_vectors.any(axis=1, keepdims=True)] = 0
         return scores
 
     def _check(self, user_vectors: Scores, items: NDArray[np.int32]) -> None:

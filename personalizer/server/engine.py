@@ -117,31 +117,35 @@ class Engine:
         return list(self._options(works))
 
     def _candidates(self, works: Sequence[Score]) -> list[Scores]:
-        """Mean log-probability per token with the shopper's adapter minus nobody's."""
+        """Mean log-probability per token with the shopper's adapter minus without."""
         adapters = self.store.adapters([work.shopper for work in works])
         told = self._told([(work.prompt, work.texts) for work in works], adapters)
-        common = self._of_nobody(works)
+        common = self._without(works)
         return [
-            row[: len(work.texts)] - np.array([common[work.prompt, t] for t in work.texts])
+            (row[: len(work.texts)] - np.array([common[work.prompt, t] for t in work.texts]))
+            * bool(work.shopper.vector.any())  # of whom nothing is known: nothing either way
             for row, work in zip(told, works, strict=True)
         ]
 
-    def _told(self, asked: Sequence[tuple[str, Sequence[str]]], adapters: Adapters) -> Scores:
+    def _told(
+        self, asked: Sequence[tuple[str, Sequence[str]]], adapters: Adapters | None
+    ) -> Scores:
         prompts = [
             prompt_tokens(self._lm, [prompt])[0] if prompt else [self._lm.start_id]
             for prompt, _ in asked
         ]
         return self._scorer.score(prompts, [self._lm.tokens(texts) for _, texts in asked], adapters)
 
-    def _of_nobody(self, works: Sequence[Score]) -> dict[tuple[str, str], float]:
-        """Scores of texts after prompts with nobody's adapter; remembered, as they are common."""
+    def _without(self, works: Sequence[Score]) -> dict[tuple[str, str], float]:
+        """Scores of texts after prompts without a shopper; remembered, as they are common."""
         asked = dict.fromkeys((work.prompt, text) for work in works for text in work.texts)
         new: dict[str, list[str]] = {}
         for prompt, text in asked:
             if (prompt, text) not in self._common:
                 new.setdefault(prompt, []).append(text)
         if new:
-            told = self._told(list(new.items()), self._nobody(len(new)))
+            bare = self.store.hypernet.config.minus == "bare"
+            told = self._told(list(new.items()), None if bare else self._nobody(len(new)))
             for (prompt, texts), row in zip(new.items(), told, strict=True):
                 for text, score in zip(texts, row.tolist(), strict=False):
                     self._common[prompt, text] = score

@@ -1,6 +1,7 @@
 """Training of the hypernetwork, the base model frozen."""
 
 from personalizer.train.engine import Learned, Progress, Recipe, Step, fit
+from personalizer.train.goals import goal_of
 from personalizer.train.multitask import train_on_tasks
 from personalizer.train.pairs import held_out, mean_loss, train
 from personalizer.train.tasks import Experience
@@ -12,6 +13,7 @@ __all__ = [
     "Recipe",
     "Step",
     "fit",
+    "goal_of",
     "held_out",
     "mean_loss",
     "train",

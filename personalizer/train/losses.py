@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from personalizer.errors import extra
+from personalizer.lm.likelihood import logits_of
 from personalizer.lm.load import LanguageModel
 from personalizer.lora import Adapters
 
@@ -38,7 +39,7 @@ def target_nll(
         for p, t in zip(prompts, targets, strict=True)
     ]
     labels = torch.tensor(marks, device=lm.device)[:, 1:]  # (B, T - 1)
-    logits = _logits(lm, ids[:, :-1], soft)  # (B, T - 1, V)
+    logits = logits_of(lm, ids[:, :-1], soft)  # (B, T - 1, V)
     losses = torch.nn.functional.cross_entropy(
         logits.flatten(0, 1).float(),
         labels.flatten(),
@@ -47,16 +48,6 @@ def target_nll(
         label_smoothing=smoothing,
     ).view(labels.shape)
     return losses.sum(1) / (labels != IGNORED).sum(1).clamp(min=1)
-
-
-def _logits(lm: LanguageModel, ids: Tensor, soft: Tensor | None) -> Tensor:
-    if soft is None:
-        told: Tensor = lm.model(input_ids=ids, use_cache=False).logits
-        return told
-    words = lm.model.get_input_embeddings()(ids)
-    whole = torch.cat([soft.to(words.dtype), words], dim=1)
-    told = lm.model(inputs_embeds=whole, use_cache=False).logits
-    return told[:, soft.shape[1] :]
 
 
 def weight_penalty(adapters: Adapters) -> Tensor:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from personalizer.config import HypernetConfig
@@ -37,6 +37,7 @@ def train_on_tasks(
     progress: Callable[[Progress], None] | None = None,
 ) -> tuple[HyperNetwork, Learned]:
     """Train on what shoppers did next, asked in all the ways the experience allows."""
+    config = replace(config, others=0)  # titles are told, not told apart
     adapted = attach(lm.model, config.targets, config.factor)
     vectors = torch.from_numpy(np.ascontiguousarray(of.vectors, np.float32)).to(lm.device)
     tasks = tasks_of(of) if tasks is None else tasks

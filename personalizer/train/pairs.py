@@ -2,16 +2,16 @@
 
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from personalizer.config import HypernetConfig
 from personalizer.errors import TrainingError, extra
 from personalizer.hypernet import HyperNetwork
-from personalizer.lm.likelihood import Titles
 from personalizer.lm.load import LanguageModel
 from personalizer.lora import Adapted, attach
 from personalizer.train.engine import Recipe, Step, fit
+from personalizer.train.goals import Goal, goal_of
 from personalizer.train.losses import noisy, weight_penalty
 
 with extra("llm"):
@@ -25,6 +25,7 @@ __all__ = ["held_out", "losses_of", "mean_loss", "recipe_of", "train"]
 log = logging.getLogger(__name__)
 
 HELD_OUT_SHARE, HELD_OUT_MOST = 0.1, 512
+FIRST = 4  # batches that tell the loss before training
 
 
 def train(
@@ -34,32 +35,38 @@ def train(
     config: HypernetConfig,
     *,
     seed: int,
+    shelf: Sequence[str] = (),
     checkpoint: Path | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> tuple[HyperNetwork, dict[str, float]]:
     """Train on pairs: the embedding (N, D) of a history, and the title bought next (N).
 
+    What was bought is told from others of the `shelf`; without one, the title itself is told.
     With a `checkpoint`, a training that was killed goes on from there, to the same result.
     """
-    vectors, tokenised = _checked(lm, user_vectors, titles)
+    if not shelf:
+        config = replace(config, others=0)
+    vectors, kept = _checked(lm, user_vectors, titles)
     adapted = attach(lm.model, config.targets, config.factor)
-    learn, held = _split(len(tokenised), seed)
+    learn, held = _split(len(kept), seed)
+    goal = goal_of(lm, kept, shelf, config)
     with lm.lock, torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         hypernet = HyperNetwork(config, vectors.shape[1], adapted.shapes).to(lm.device)
-        base = mean_loss(lm, tokenised, held)
-        batches = _Batches(learn, tokenised.lengths, config.batch_size, seed)
+        base = mean_loss(lm, goal, held)
+        batches = _Batches(learn, goal.lengths, config.batch_size, seed)
+        steps = _Pairs(lm, adapted, config, vectors, goal, batches, seed)
         learned = fit(
             hypernet,
-            _Pairs(lm, adapted, config, vectors, tokenised, batches),
+            steps,
             recipe_of(config),
             seed=seed,
-            start_loss=base,
+            start_loss=steps.before(),
             checkpoint=checkpoint,
             progress=None if progress is None else lambda at: progress(at.step, at.steps),
         )
         hypernet.eval()
-        after = mean_loss(lm, tokenised, held, hypernet, vectors)
+        after = mean_loss(lm, goal, held, hypernet, vectors)
     log.info("held-out loss %.3f without, %.3f with adapters", base, after)
     return hypernet, {
         "loss_base": base,
@@ -90,51 +97,60 @@ class _Pairs:
     adapted: Adapted
     config: HypernetConfig
     vectors: Tensor  # (N, D)
-    titles: Titles
+    goal: Goal
     batches: "_Batches"
+    seed: int
+
+    @torch.no_grad()
+    def before(self) -> float:
+        """Mean loss of the first batches without adapters."""
+        losses = [float(self._loss(step)[0]) for step in range(FIRST)]
+        return float(np.mean(losses))
 
     def __call__(self, hypernet: nn.Module, step: int) -> Step:
-        """Take one shopper per row."""
-        rows = self.batches[step]
-        adapters = hypernet(self.vectors[rows])
+        """Take one shopper per row of the batch."""
+        adapters = hypernet(self.vectors[self.batches[step]])
         with self.adapted.use(adapters), noisy(self.lm, self.config.noise):
-            nll = self.titles.nll(self.lm, rows, smoothing=self.config.label_smoothing)
-        loss = nll.mean()
+            loss, tokens = self._loss(step)
         if self.config.weight_penalty > 0:
             loss = loss + self.config.weight_penalty * weight_penalty(adapters)
-        return Step(loss, int(self.titles.lengths[rows].sum()))
+        return Step(loss, tokens)
+
+    def _loss(self, step: int) -> tuple[Tensor, int]:
+        rng = np.random.default_rng([self.seed, 6, step])
+        return self.goal.loss(self.lm, self.batches[step], rng)
 
 
 def mean_loss(
     lm: LanguageModel,
-    titles: Titles,
+    goal: Goal,
     rows: NDArray[np.int64],
     hypernet: HyperNetwork | None = None,
     vectors: Tensor | None = None,
 ) -> float:
     """Mean loss of some pairs, without adapters or with those of the row's own vector."""
-    losses = losses_of(lm, titles, rows, hypernet, vectors)
+    losses = losses_of(lm, goal, rows, hypernet, vectors)
     return float(losses.mean()) if len(losses) else 0.0
 
 
 @torch.no_grad()
 def losses_of(
     lm: LanguageModel,
-    titles: Titles,
+    goal: Goal,
     rows: NDArray[np.int64],
     hypernet: HyperNetwork | None = None,
     vectors: Tensor | None = None,
 ) -> NDArray[np.float32]:
-    """Loss per token (N,) of each pair, without adapters or with those of the row's own vector."""
+    """Loss (N,) of each pair, without adapters or with those of the row's own vector."""
     losses = np.zeros(len(rows), np.float32)
     adapted = None if hypernet is None else hypernet.attach(lm.model)
     for places in np.array_split(np.arange(len(rows)), -(-len(rows) // 64)):
         batch = rows[places]
         if adapted is None or hypernet is None or vectors is None:
-            told = titles.nll(lm, batch)
+            told = goal.judge(lm, batch)
         else:
             with adapted.use(hypernet(vectors[batch])):
-                told = titles.nll(lm, batch)
+                told = goal.judge(lm, batch)
         losses[places] = told.float().cpu().numpy()
     return losses
 
@@ -151,7 +167,7 @@ def held_out(
 
 def _checked(
     lm: LanguageModel, user_vectors: NDArray[np.float32], titles: Sequence[str]
-) -> tuple[Tensor, Titles]:
+) -> tuple[Tensor, list[str]]:
     """Pairs on the model's device; those without a title teach nothing and are left out."""
     if user_vectors.ndim != 2 or len(user_vectors) != len(titles):
         raise TrainingError(
@@ -165,7 +181,7 @@ def _checked(
     vectors = torch.from_numpy(np.ascontiguousarray(user_vectors[kept], np.float32))
     if not bool(vectors.isfinite().all()):
         raise TrainingError("a vector is not finite", where="hypernetwork pairs")
-    return vectors.to(lm.device), Titles.of(lm, [titles[row] for row in kept])
+    return vectors.to(lm.device), [titles[row] for row in kept]
 
 
 def _split(count: int, seed: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

@@ -56,7 +56,9 @@ def trained(world: TwoTastes, tmp_path_factory: pytest.TempPathFactory) -> Train
     pretraining = tiny.pretrain(texts_of(world), LM, seed=0, out=folder)
     lm = load(str(folder), LM)
     vectors, tastes = world.shoppers(600, seed=1)
-    hypernet, training = train(lm, vectors, world.purchases(tastes, seed=2), HYPERNET, seed=0)
+    hypernet, training = train(
+        lm, vectors, world.purchases(tastes, seed=2), HYPERNET, seed=0, shelf=world.titles
+    )
     return Trained(world, folder, lm, hypernet, pretraining, training)
 
 

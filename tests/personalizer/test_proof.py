@@ -14,7 +14,7 @@ def unseen(world):
 
 
 def test_a_trained_hypernetwork_is_proved(trained, unseen):
-    verdict = prove(trained.lm, trained.hypernet, *unseen)
+    verdict = prove(trained.lm, trained.hypernet, *unseen, shelf=trained.world.titles)
     assert verdict.proved, verdict.why
     assert set(verdict.against) == {"shuffled", "random", "zero", "base"}
     assert verdict.against["shuffled"].low > 0.05

@@ -96,15 +96,29 @@ def test_a_hypernetwork_of_another_model_is_refused(trained):
         TitleScorer(trained.lm, other, ["soap"])
 
 
-def test_the_bare_model_may_be_the_reference(trained, world, users):
+def test_a_score_is_set_against_the_bare_model_or_against_nobody(trained, world, users):
     items = np.tile(np.arange(3, dtype=np.int32), (4, 1))
     titles = world.titles[:3]
-    base = TitleScorer(trained.lm, trained.hypernet, titles, minus="base").score(users, items)
-    nobody = TitleScorer(trained.lm, trained.hypernet, titles).score(users, items)
-    stranger = np.zeros((1, 16), np.float32)
-    # what training moved for everybody stays in
-    common = TitleScorer(trained.lm, trained.hypernet, titles, minus="base").score(
-        stranger, items[:1]
+    bare, nobody = (
+        TitleScorer(trained.lm, trained.hypernet, titles, minus=minus).score(users, items)
+        for minus in ("bare", "nobody")
     )
-    assert np.abs(common).max() > 0.05
-    np.testing.assert_allclose(base, nobody + common, atol=1e-5)
+    # what training moved for everybody stays in: the same for every shopper
+    common = bare - nobody
+    assert np.abs(common).max() > 0.01
+    np.testing.assert_allclose(common, common[:1].repeat(4, axis=0), atol=1e-5)
+
+
+def test_the_reference_is_what_training_was_set_against(trained, world, users):
+    items = np.tile(np.arange(3, dtype=np.int32), (4, 1))
+    plain = TitleScorer(trained.lm, trained.hypernet, world.titles[:3])
+    minus = trained.hypernet.config.minus
+    told = TitleScorer(trained.lm, trained.hypernet, world.titles[:3], minus=minus)
+    np.testing.assert_array_equal(plain.score(users, items), told.score(users, items))
+
+
+def test_nothing_is_said_for_a_shopper_of_whom_nothing_is_known(trained, world):
+    scorer = TitleScorer(trained.lm, trained.hypernet, world.titles[:3], minus="bare")
+    items = np.array([[0, 1, 2, -1]], np.int32)
+    told = scorer.score(np.zeros((1, 16), np.float32), items)
+    np.testing.assert_array_equal(told, [[0, 0, 0, -np.inf]])
