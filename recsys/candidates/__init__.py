@@ -13,7 +13,7 @@ from recsys.candidates.faiss_index import ItemIndex
 from recsys.candidates.favourites import Favourites
 from recsys.candidates.matrices import ItemMatrix
 from recsys.candidates.neighbours import Linked
-from recsys.candidates.pool import Pool, build_pool, ranks_of
+from recsys.candidates.pool import Pool, build_pool, pool_of, ranks_of
 from recsys.candidates.popular import Fresh, Popular
 from recsys.candidates.repeat import Repeat
 from recsys.candidates.similar import Collaborative, Fused, SimilarToTaste
@@ -38,5 +38,6 @@ __all__ = [
     "SimilarToTaste",
     "build_pool",
     "build_sources",
+    "pool_of",
     "ranks_of",
 ]

@@ -10,6 +10,7 @@ from recsys.candidates.matrices import ItemMatrix
 from recsys.candidates.proposals import SparseProposal
 from recsys.catalogue import Catalogue
 from recsys.shoppers import Shoppers
+from recsys.sparse import product
 
 
 @dataclass(frozen=True)
@@ -29,9 +30,8 @@ class Linked(CandidateSource):
 
     def ask(self, shoppers: Shoppers) -> SparseProposal:
         """Follow the links of all purchases at once."""
-        found = shoppers.profile(self.view, len(self.catalogue)) @ self.links.rows
-        found.sort_indices()
-        return SparseProposal(found)
+        view = shoppers.profile(self.view, len(self.catalogue))
+        return SparseProposal(product(view, self.links.rows))
 
     def because(self, shoppers: Shoppers, row: int, item: int) -> str | None:
         """Name the purchase that leads to the item most."""

@@ -1,15 +1,15 @@
 """One pool of candidates per shopper: the sources vote, then each scores everything pooled."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from recsys.arrays import PAD, Bools, Floats, Ints, Longs
+from recsys.arrays import PAD, Bools, Floats, Ints, Longs, order_rows
 from recsys.candidates.base import CandidateSource
 from recsys.shoppers import Shoppers
-from recsys.sparse import matrix, top_of_rows, without
+from recsys.sparse import matrix, top_of_rows, values_at, without
 
 PATIENCE = 20  # how slowly a vote fades with the rank: 1 / (PATIENCE + rank)
 DEPTH = 200  # a source's proposals that are heard
@@ -48,10 +48,11 @@ def build_pool(
     size: int,
     *,
     mask_history: bool = False,
+    allowed: Bools | None = None,
 ) -> Pool:
     """Add up the votes of all sources and keep the best; then let every source score those.
 
-    `mask_history` leaves out what the shopper bought before.
+    `mask_history` leaves out what the shopper bought before, `allowed` (I,) what is not wanted.
     """
     asked = [source.ask(shoppers) for source in sources]
     depth = max(DEPTH, size)
@@ -62,10 +63,33 @@ def build_pool(
     votes = _votes(proposed, [source.vote for source in sources])
     if mask_history:
         votes = without(votes, shoppers.indptr, shoppers.items)
+    if allowed is not None:
+        votes.data = np.where(allowed[votes.indices], votes.data, np.float32(0))
     items, counted = top_of_rows(votes, size)
     scores = np.stack([proposal.at(items) for proposal in asked], axis=2)
     names = tuple(source.name for source in sources)
     return Pool(items, counted, scores, tuple(proposed), names)
+
+
+def pool_of(shoppers: Shoppers, sources: Sequence[CandidateSource], items: Ints) -> Pool:
+    """Score given items (U, P) as if they had been pooled; nobody's proposal has no votes."""
+    asked = [source.ask(shoppers) for source in sources]
+    voting = [(a, s.vote) for a, s in zip(asked, sources, strict=True) if s.vote]
+    votes = _votes([each.top(DEPTH)[0] for each, _ in voting], [weight for _, weight in voting])
+    scores = np.stack([proposal.at(items) for proposal in asked], axis=2)
+    names = tuple(source.name for source in sources)
+    return Pool(items, values_at(votes, items), scores, (), names)
+
+
+def by_votes(pool: Pool) -> Pool:
+    """The same candidates, most votes first; equals in the order of the catalogue."""
+    order = order_rows(pool.items, pool.votes)
+    return replace(
+        pool,
+        items=np.take_along_axis(pool.items, order, 1),
+        votes=np.take_along_axis(pool.votes, order, 1),
+        scores=np.take_along_axis(pool.scores, order[:, :, None], 1),
+    )
 
 
 def _votes(proposed: Sequence[Ints], weights: Sequence[float]) -> Any:

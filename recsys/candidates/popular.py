@@ -1,12 +1,12 @@
 """What sells now: the last 30 days, then 90, then ever."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from recsys.arrays import Floats, Ints
+from recsys.arrays import Bools, Floats, Ints
 from recsys.candidates.base import CandidateSource, Parts, register
 from recsys.candidates.proposals import SameProposal
 from recsys.catalogue import ItemStats
@@ -44,6 +44,10 @@ class Popular(CandidateSource):
         score = popularity(stats)
         order = np.argsort(-score, kind="stable")[: np.count_nonzero(score)]
         return cls(order.astype(np.int32), score.astype(np.float32), stats)
+
+    def among(self, allowed: Bools) -> Self:
+        """Give the same order of fewer items."""
+        return replace(self, order=self.order[allowed[self.order]])
 
     def ask(self, shoppers: Shoppers) -> SameProposal:
         """Say the same to everyone."""

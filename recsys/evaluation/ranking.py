@@ -40,7 +40,7 @@ def evaluate_ranking(
     """
     observer, began = observer or Silent(), time.monotonic()
     kinds, cuts = baselines_of(baselines), cuts_of(settings.cuts, protocol, mode)
-    with _home(keep) as home, peak() as memory:
+    with scratch(keep) as home, peak() as memory:
         # a results database of the shop's is not ours to write to: the home brings its own
         own: dict[str, object] = {"home": home, "cuts": cuts, "results": ResultsSettings()}
         # what is measured is the next item that is new to the shopper: teach it that way too
@@ -87,7 +87,8 @@ def cuts_of(cuts: CutSettings, protocol: str, mode: str) -> CutSettings:
 
 
 @contextmanager
-def _home(keep: Path | None) -> Iterator[Path]:
+def scratch(keep: Path | None) -> Iterator[Path]:
+    """A home that nothing else uses, removed at the end; or the one to keep."""
     if keep is not None:
         yield keep
         return

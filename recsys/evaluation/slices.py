@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from recsys.arrays import PAD, Bools, Ints
+from recsys.arrays import PAD, Bools, Ints, Longs
 
 # history lengths, both ends included
 HISTORIES = {"cold": (0, 2), "short": (3, 9), "long": (10, None)}
@@ -89,6 +89,34 @@ def by_category(
     commonest = found[np.argsort(-counts, kind="stable")][:most]
     return {
         f"category: {name}": Slice(of_target == name, f"target in {name}") for name in commonest
+    }
+
+
+def by_novelty(
+    owner: Longs, items: Ints, targets: Ints, categories: Sequence[tuple[str, ...]]
+) -> dict[str, Slice]:
+    """Take out whose target is of a category she never bought from: beyond what is known of her.
+
+    `owner` and `items` are the purchases of the histories, `owner` the shopper's row. Categories
+    are those at the second level.
+    """
+    names = [path[1] if len(path) > 1 else "" for path in categories]
+    code_of = {name: code for code, name in enumerate(dict.fromkeys(names))}
+    codes = np.array([code_of[name] for name in names], np.int64)
+    named = np.array([bool(name) for name in names], bool)
+    width = len(code_of)
+    bought = np.unique(owner * width + codes[items])
+    wanted = np.arange(len(targets)) * width + codes[np.maximum(targets, 0)]
+    known = (targets != PAD) & named[np.maximum(targets, 0)]
+    outside = known & ~np.isin(wanted, bought)
+    return {"ood": Slice(outside, "target in a category new to the shopper")}
+
+
+def by_persona(groups: Longs, tastes: Sequence[str]) -> dict[str, Slice]:
+    """Part shoppers by the group of their taste (-1: none), told by what it likes."""
+    return {
+        f"persona: {group + 1}": Slice(groups == group, f"a group that likes {taste}")
+        for group, taste in enumerate(tastes)
     }
 
 
