@@ -57,6 +57,7 @@ class Draft:
     rung: Objects
     why: Objects
     failures: list[str] = field(default_factory=list)
+    orders: dict[Rung, Ints] = field(default_factory=dict)  # items (U, P) as left by each
 
     @classmethod
     def of(
@@ -65,13 +66,16 @@ class Draft:
         """Start from the order of the pool."""
         rungs = np.array([rung] * len(shoppers), dtype=object)  # np.full would make them str
         why = np.array([Why.BEST] * len(shoppers), dtype=object)
-        return cls(shoppers, sources, pool.items, pool.proposed, pool.votes, rungs, why)
+        made = cls(shoppers, sources, pool.items, pool.proposed, pool.votes, rungs, why)
+        made.orders[rung] = pool.items
+        return made
 
-    def reorder(self, scores: Floats) -> None:
+    def reorder(self, scores: Floats, by: Rung) -> None:
         """Sort every list by new scores (U, P) of its items; equals keep the order they had."""
         order = np.argsort(-scores, axis=1, kind="stable")
         self.items = np.take_along_axis(self.items, order, 1)
         self.scores = np.take_along_axis(scores, order, 1)
+        self.orders[by] = self.items
 
     def blended(self, told: Floats, weight: float) -> Floats:
         """Score the head of every list by the blend with `told` (U, K), the rest below it."""
@@ -86,6 +90,7 @@ class Draft:
 
     def failed(self, why: Why, error: Exception) -> None:
         """Stay on this rung because the next part failed; keep what it said."""
+        why = getattr(error, "why", why)  # it may know better: too slow, or not even asked
         self.why[:] = why
         self.failures.append(f"{why}: {type(error).__name__}: {error}")
 

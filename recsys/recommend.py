@@ -4,17 +4,20 @@ Candidates are pooled, ranked, and the head of the list is reordered by the lang
 fails lowers the answers it concerns by one rung of the ladder, and the list says so.
 """
 
-import threading
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
-from recsys.arrays import PAD, Bools, Floats, Ints
+from recsys.arrays import PAD, Bools, Floats, Ints, Objects
 from recsys.candidates.base import CandidateSource
-from recsys.candidates.pool import Pool, build_pool
+from recsys.candidates.personas import Personas, nearest_of
+from recsys.candidates.pool import Pool, build_pool, by_votes, pool_of
 from recsys.candidates.popular import Popular
+from recsys.decision import HIGHEST, Decision
 from recsys.evaluation.metrics import Numbers
 from recsys.ladder import Rung, Why
 from recsys.lists import Draft, Lists
@@ -25,7 +28,11 @@ from recsys.rerank import GRID, BlendFit, Reranker, ndcg_of_one
 from recsys.settings import Settings
 from recsys.shoppers import Shoppers
 
-_ONE_AT_A_TIME = threading.Lock()
+Watch = Callable[[str], AbstractContextManager[Any]]
+
+
+def _unwatched(_: str) -> AbstractContextManager[Any]:
+    return nullcontext()
 
 
 @dataclass(frozen=True)
@@ -57,6 +64,8 @@ class Recommender:
     reranker: Reranker | None = None
     blend_weight: float = 0.5
     options: Options = Options()
+    personas: Personas | None = None
+    decision: Decision | None = None  # what serves whom; None: nothing is held back
 
     def __post_init__(self) -> None:
         if self.ranker:
@@ -109,49 +118,109 @@ class Recommender:
         gains: dict[float, list[Numbers]] = {weight: [np.empty(0)] for weight in grid}
         for start in range(0, len(asked), self.options.chunk):
             rows = asked[start : start + self.options.chunk]
-            draft = self._personal(shoppers.take(rows), k, Rung.RANKER)
+            draft = self.draft(shoppers.take(rows), k, highest=Rung.RANKER)
             told, _ = self._told(draft)
             for weight in grid:
                 tried = replace(draft)
-                tried.reorder(draft.blended(told, weight))
+                tried.reorder(draft.blended(told, weight), Rung.ADAPTED_LM)
                 gains[weight].append(ndcg_of_one(tried.items, targets[rows], k))
         return BlendFit.choose({weight: np.concatenate(each) for weight, each in gains.items()})
 
     def _answer(self, shoppers: Shoppers, k: int, highest: Rung, explain: bool) -> Lists:
-        """Answer those with a history personally, the others with what is popular."""
+        """Answer those with a history as was decided for them, the others with what is popular."""
         if highest is Rung.POPULAR:
-            return self._impersonal(shoppers, k, Why.AS_ASKED).lists(k, explain)
-        known = shoppers.lengths > 0
-        some, others = np.flatnonzero(known), np.flatnonzero(~known)
-        lists = Lists.join(
-            [
-                self._personal(shoppers.take(some), k, highest).lists(k, explain),
-                self._impersonal(shoppers.take(others), k, Why.NO_HISTORY).lists(k, explain),
-            ]
-        )
-        return lists.take(np.argsort(np.concatenate((some, others))))
+            return self.impersonal(shoppers, k, Why.AS_ASKED).lists(k, explain)
+        known, decided = shoppers.lengths > 0, self.decided(shoppers)
+        order = [np.flatnonzero(~known)]
+        drafts = [self.impersonal(shoppers.take(order[0]), k, Why.NO_HISTORY)]
+        for rung in Rung:
+            rows = np.flatnonzero(known & (decided == rung))
+            if len(rows):
+                order.append(rows)
+                drafts.append(self.draft(shoppers.take(rows), k, highest=highest))
+        lists = Lists.join([draft.lists(k, explain) for draft in drafts])
+        return lists.take(np.argsort(np.concatenate(order)))
+
+    def decided(self, shoppers: Shoppers) -> Objects:
+        """The highest rung that may serve each shopper (U,), by what the release decided."""
+        if self.decision is None:
+            return np.array([HIGHEST] * len(shoppers), object)
+        return self.decision.rungs(shoppers.lengths)
 
     @cached_property
-    def _popular(self) -> Popular:
+    def popular(self) -> Popular:
+        """What sells: the last rung of the ladder."""
         return Popular.of(self.shelf.stats)
 
-    def _impersonal(self, shoppers: Shoppers, k: int, why: Why) -> Draft:
-        pool = build_pool(shoppers, [self._popular], k)
-        draft = Draft.of(shoppers, [self._popular], pool, Rung.POPULAR)
+    def impersonal(
+        self, shoppers: Shoppers, k: int, why: Why, *, allowed: Bools | None = None
+    ) -> Draft:
+        """Give everybody what is popular, and say why."""
+        popular = self.popular if allowed is None else self.popular.among(allowed)
+        pool = build_pool(shoppers, [popular], k)
+        draft = Draft.of(shoppers, [popular], pool, Rung.POPULAR)
         draft.why[:] = why
         return draft
 
-    def _personal(self, shoppers: Shoppers, k: int, highest: Rung) -> Draft:
-        size = max(self.options.pool, k)
+    def by_persona(
+        self, shoppers: Shoppers, k: int, why: Why, *, allowed: Bools | None = None
+    ) -> Draft:
+        """Show what the shopper's group likes; who is in none gets what is popular."""
+        if self.personas is None:
+            return self.impersonal(shoppers, k, Why.NO_PERSONA, allowed=allowed)
+        sources = [self.personas, self.popular]
+        mask = self.options.mask_history
+        pool = build_pool(shoppers, sources, k, mask_history=mask, allowed=allowed)
+        draft = Draft.of(shoppers, sources, pool, Rung.PERSONA)
+        draft.why[:] = why
+        nobody = nearest_of(shoppers.vectors, self.personas.centres) == PAD
+        draft.rung[nobody], draft.why[nobody] = Rung.POPULAR, Why.NO_PERSONA
+        return draft
+
+    def _persona_serves(self, shoppers: Shoppers, highest: Rung) -> Why | None:
+        """Say why the group's list is given in place of her own, if so."""
+        if highest is Rung.PERSONA:
+            return Why.AS_ASKED
+        if self.personas is not None and (self.decided(shoppers) == Rung.PERSONA).any():
+            return Why.GROUP_IS_BETTER
+        return None
+
+    def draft(
+        self,
+        shoppers: Shoppers,
+        k: int,
+        *,
+        highest: Rung = Rung.ADAPTED_LM,
+        allowed: Bools | None = None,
+        given: Ints | None = None,
+        watch: Watch = _unwatched,
+    ) -> Draft:
+        """Order the candidates of shoppers with a history, all of whom the same was decided for.
+
+        `allowed` (I,) leaves items out before anything is ordered; `given` items (U, P) are
+        ordered in place of candidates; `watch` times the stages.
+        """
+        if given is None and (why := self._persona_serves(shoppers, highest)):
+            return self.by_persona(shoppers, k, why, allowed=allowed)
+        size, mask = max(self.options.pool, k), self.options.mask_history
         try:
-            pool = build_pool(shoppers, self.sources, size, mask_history=self.options.mask_history)
+            with watch("retrieval"):
+                pool = (
+                    build_pool(shoppers, self.sources, size, mask_history=mask, allowed=allowed)
+                    if given is None
+                    else by_votes(pool_of(shoppers, self.sources, given))
+                )
         except Exception as error:  # the ladder: lower by one rung, say why
-            draft = self._impersonal(shoppers, k, Why.RETRIEVAL_FAILED)
+            fallback = self.impersonal if self.personas is None else self.by_persona
+            draft = fallback(shoppers, k, Why.RETRIEVAL_FAILED, allowed=allowed)
             draft.failed(Why.RETRIEVAL_FAILED, error)
             return draft
         draft = Draft.of(shoppers, self.sources, pool, Rung.RETRIEVAL)
-        if self._rank(draft, pool, highest):
-            self._rerank(draft, highest)
+        with watch("ranker"):
+            ranked = self._rank(draft, pool, highest)
+        if ranked:
+            with watch("rerank"):
+                self._rerank(draft, highest)
         return draft
 
     def _rank(self, draft: Draft, pool: Pool, highest: Rung) -> bool:
@@ -161,7 +230,7 @@ class Recommender:
             return False
         try:
             features = build_features(draft.shoppers, pool, self.shelf)
-            draft.reorder(self.ranker.predict(features))
+            draft.reorder(self.ranker.predict(features), Rung.RANKER)
         except Exception as error:
             draft.failed(Why.RANKER_FAILED, error)
             return False
@@ -170,7 +239,7 @@ class Recommender:
 
     def _rerank(self, draft: Draft, highest: Rung) -> None:
         """Let the language model reorder the head of the lists."""
-        kept = self._kept_as_ranked(highest)
+        kept = self._kept_as_ranked(highest, draft.shoppers)
         if kept:
             draft.why[:] = kept
             return
@@ -179,24 +248,26 @@ class Recommender:
         except Exception as error:
             draft.failed(Why.RERANKER_FAILED, error)
             return
-        draft.reorder(draft.blended(told, self.blend_weight))
+        draft.reorder(draft.blended(told, self.blend_weight), Rung.ADAPTED_LM)
         draft.rung[sure] = Rung.ADAPTED_LM
         draft.why[~sure] = Why.RERANKER_UNSURE
 
-    def _kept_as_ranked(self, highest: Rung) -> Why | None:
+    def _kept_as_ranked(self, highest: Rung, shoppers: Shoppers) -> Why | None:
         """Say why the language model is not even asked, if so."""
         if highest is not Rung.ADAPTED_LM:
             return Why.AS_ASKED
+        if self.blend_weight == 0:
+            return Why.NOT_HELPFUL
         if self.reranker is None or not self.options.rerank:
             return Why.NO_RERANKER
-        return Why.NOT_HELPFUL if self.blend_weight == 0 else None
+        held_back = (self.decided(shoppers) != HIGHEST).any()
+        return Why.NOT_HELPFUL_HERE if held_back else None
 
     def _told(self, draft: Draft) -> tuple[Floats, Bools]:
         """Ask the reranker for the heads (U, K), and see of which shoppers it is sure (U,)."""
         assert self.reranker is not None
         head = draft.items[:, : self.options.rerank]
-        with _ONE_AT_A_TIME:  # a model holds the adapters of one batch
-            told = np.asarray(self.reranker.score(draft.shoppers.vectors, head), np.float32)
+        told = np.asarray(self.reranker.score(draft.shoppers.vectors, head), np.float32)
         if told.shape != head.shape:
             raise ValueError(f"scores of shape {told.shape} for items of shape {head.shape}")
         adapted: Bools = np.any(draft.shoppers.vectors, axis=1)  # else nothing to adapt to

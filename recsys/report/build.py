@@ -1,24 +1,25 @@
 """Write a report: `report.html` for people, `report.json` for programs."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime
+from functools import wraps
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from recsys.errors import extra
-from recsys.report.formats import FILTERS, number, percent
-from recsys.report.plots import dot_plot
-from recsys.report.verdict import direction, verdict
+from recsys.report.drawn import drawn
+from recsys.report.formats import FILTERS, NOTHING
+from recsys.report.missing import missing
+from recsys.report.verdict import Verdict, direction, verdict
 
 with extra("report"):
     import jinja2
     from markupsafe import Markup
 
-# slices that the page has room for, in this order; report.json has all
-SHOWN = ("tie_safe", "cold", "short", "long", "head_items", "tail_items", "new_items")
+HTML, JSON = "report.html", "report.json"
 TEMPLATES = Path(__file__).parent / "templates"
 
 
@@ -27,44 +28,69 @@ def build(
     run: Mapping[str, Any],
     examples: Sequence[Mapping[str, Any]],
     out: Path,
+    more: Mapping[str, Any] | None = None,
 ) -> None:
     """Write `report.html` and `report.json` into `out`.
 
     `evaluation` is what `recsys.evaluation.harness.evaluate` gives, with `funnel` if measured.
     `run` needs `release`; the page shows what it has of `created_at`, `cut` {moment: time},
     `n_purchases`, `rows_read` {table: rows}, `quarantined` [{table, reason, rows}], `leak` (of
-    `recsys.evaluation.leak.probe`), `reproduce` [command] and `lineage` {part: version}.
-    An example is one shopper: `user_id`, `history` [{title, when?}] oldest first, `items`
-    [{title, reason, score?, bought?}], `rung` and `why`.
+    `recsys.evaluation.leak.probe`), `measured_on`, `reproduce` [command] and `lineage`
+    {part: version}. An example is one shopper, as `recsys.report.examples` tells it. `more` holds
+    what further sections tell, by section; one that is not there says so in a line.
     """
     out.mkdir(parents=True, exist_ok=True)
-    finding = verdict(evaluation)
+    write(content_of(evaluation, run, examples, more or {}), out / HTML, out / JSON)
+
+
+def content_of(
+    evaluation: Mapping[str, Any],
+    run: Mapping[str, Any],
+    examples: Sequence[Mapping[str, Any]],
+    more: Mapping[str, Any],
+) -> dict[str, Any]:
+    """Everything a report says, as its JSON has it."""
     content = {
-        "verdict": finding._asdict(),
+        "verdict": _told(verdict(evaluation, more, run)),
         "evaluation": evaluation,
         "run": run,
         "examples": examples,
+        "more": more,
     }
+    return content | {"missing": missing(content)}
+
+
+def write(content: Mapping[str, Any], page: Path, figures: Path) -> None:
+    """Write a report's page and its figures."""
     text = json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False, default=_plain)
-    (out / "report.json").write_text(text + "\n", encoding="utf-8")
-    page = (
+    figures.write_text(text + "\n", encoding="utf-8")
+    page.write_text(render(json.loads(text)), encoding="utf-8")
+
+
+def render(content: Mapping[str, Any]) -> str:
+    """Draw the page from the content of a `report.json`."""
+    evaluation = content["evaluation"]
+    return (
         _environment()
-        .get_template("report.html")
+        .get_template(HTML)
         .render(
-            evaluation=evaluation,
-            run=run,
-            examples=examples,
-            verdict=finding,
+            **content,
             direction=direction,
             ranking=_best_first(evaluation),
-            slices=_shown(evaluation),
-            quality=_quality(run),
-            plots=_plots(evaluation),
+            quality=_quality(content["run"]),
+            laws=((content["more"].get("preference") or {}).get("laws") or {}),
+            plots={
+                name: Markup(svg)  # noqa: S704 - matplotlib escapes the names it draws
+                for name, svg in drawn(content).items()
+            },
             # ours, not data: the only text that enters the page as it is, besides the plots
             style=Markup((TEMPLATES / "style.css").read_text(encoding="utf-8")),  # noqa: S704
         )
     )
-    (out / "report.html").write_text(page, encoding="utf-8")
+
+
+def _told(finding: Verdict) -> dict[str, Any]:
+    return finding._asdict() | {"checks": [check._asdict() for check in finding.checks]}
 
 
 def _environment() -> jinja2.Environment:
@@ -73,36 +99,23 @@ def _environment() -> jinja2.Environment:
         autoescape=True,
         trim_blocks=True,
         lstrip_blocks=True,
+        undefined=jinja2.ChainableUndefined,  # what a part did not tell is a dash, not an error
     )
-    environment.filters |= FILTERS
+    environment.filters |= {name: _lenient(show) for name, show in FILTERS.items()}
     return environment
+
+
+def _lenient(show: Callable[..., Any]) -> Callable[..., Any]:
+    @wraps(show)
+    def shown(value: Any, *args: Any) -> Any:
+        return NOTHING if isinstance(value, jinja2.Undefined) else show(value, *args)
+
+    return shown
 
 
 def _best_first(evaluation: Mapping[str, Any]) -> list[str]:
     metric = f"ndcg@{evaluation['k']}"
     return sorted(evaluation["methods"], key=lambda name: -evaluation["methods"][name][metric])
-
-
-def _shown(evaluation: Mapping[str, Any]) -> dict[str, Any]:
-    slices = evaluation.get("slices", {})
-    return {name: slices[name] for name in SHOWN if name in slices}
-
-
-def _plots(evaluation: Mapping[str, Any]) -> dict[str, Markup]:
-    k, methods = evaluation["k"], evaluation["methods"]
-    drawn = [(f"ndcg@{k}", f"NDCG@{k}", number), (f"hr@{k}", f"HR@{k}", percent)]
-    return {
-        title: Markup(  # noqa: S704 - matplotlib escapes the names it draws
-            dot_plot(
-                methods,
-                metric,
-                headline=evaluation["headline"],
-                label=f"{title} by method with 95 % intervals; the table has the numbers",
-                show=show,
-            )
-        )
-        for metric, title, show in drawn
-    }
 
 
 def _quality(run: Mapping[str, Any]) -> list[dict[str, Any]]:

@@ -1,13 +1,14 @@
-"""Dot plots as inline SVG: drawn in the page's own colours and type, the same bytes every time."""
+"""Plots as inline SVG: drawn in the page's own colours and type, the same bytes every time."""
 
+import html
 import io
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from recsys.errors import extra
 from recsys.evaluation.harness import BASELINE
-from recsys.report.formats import number
+from recsys.report.formats import number, percent, signed
 
 with extra("report"):
     import matplotlib as mpl
@@ -26,6 +27,9 @@ STYLE = {
 }
 LONGEST_NAME = 22
 
+Difference = tuple[str, float, float, float]
+"""What is compared, the mean difference, and its interval."""
+
 
 def dot_plot(
     methods: Mapping[str, Mapping[str, Any]],
@@ -34,10 +38,11 @@ def dot_plot(
     headline: str,
     label: str,
     show: Callable[[float], str] = number,
+    key: str = "",
 ) -> str:
     """Draw a dot and its interval per method, best on top, popularity's mean as a dashed line."""
     names = sorted(methods, key=lambda name: methods[name][metric])
-    with mpl.rc_context({**STYLE, "svg.hashsalt": metric}):
+    with mpl.rc_context({**STYLE, "svg.hashsalt": key or metric}):
         figure = Figure(figsize=(4.1, 0.55 + 0.36 * len(names)), layout="constrained")
         axes = figure.add_subplot()
         if BASELINE in methods:
@@ -47,7 +52,69 @@ def dot_plot(
         axes.set_yticks(range(len(names)), [_short(name) for name in names])
         axes.xaxis.set_major_formatter(lambda tick, _: _round_number(show(tick)))
         _quiet(axes, len(names))
-        return _inline(figure, metric, label)
+        return _inline(figure, key or metric, label)
+
+
+def forest(rows: Sequence[Difference], *, key: str, label: str) -> str:
+    """Draw differences with their intervals around zero, the first on top.
+
+    Filled: the whole interval is on one side; hollow: it could be chance.
+    """
+    rows = list(reversed(rows))
+    with mpl.rc_context({**STYLE, "svg.hashsalt": key}):
+        figure = Figure(figsize=(4.1, 0.55 + 0.3 * len(rows)), layout="constrained")
+        axes = figure.add_subplot()
+        axes.axvline(0, color=MUTED, linewidth=0.8, dashes=(3, 3))
+        for at, (_, mean, low, high) in enumerate(rows):
+            sure = low > 0 or high < 0
+            axes.plot([low, high], [at, at], color=INK, linewidth=1.4)
+            axes.plot(mean, at, "o", color=INK, markersize=6, mfc=INK if sure else PAPER, mew=1.4)
+        axes.set_yticks(range(len(rows)), [_short(name) for name, *_ in rows])
+        axes.xaxis.set_major_formatter(lambda tick, _: _round_number(signed(tick)))
+        _quiet(axes, len(rows))
+        return _inline(figure, key, label)
+
+
+def reliability(bins: Sequence[Mapping[str, Any]], *, key: str, label: str) -> str:
+    """Draw accuracy by confidence; on the dashed line they are the same."""
+    with mpl.rc_context({**STYLE, "svg.hashsalt": key}):
+        figure = Figure(figsize=(4.1, 2.9), layout="constrained")
+        axes = figure.add_subplot()
+        axes.plot([0, 1], [0, 1], color=MUTED, linewidth=0.8, dashes=(3, 3))
+        across = [each["confidence"] for each in bins]
+        upward = [each["accuracy"] for each in bins]
+        axes.plot(across, upward, "o-", color=ACCENT, markersize=5, linewidth=1.4)
+        _framed(axes, "sure of it", "right")
+        for axis in (axes.xaxis, axes.yaxis):
+            axis.set_major_formatter(lambda tick, _: percent(tick, 0))
+        return _inline(figure, key, label)
+
+
+def line(points: Sequence[tuple[str, float]], *, key: str, label: str) -> str:
+    """Draw a figure over the releases, oldest on the left."""
+    with mpl.rc_context({**STYLE, "svg.hashsalt": key}):
+        figure = Figure(figsize=(4.1, 2.3), layout="constrained")
+        axes = figure.add_subplot()
+        axes.plot(range(len(points)), [value for _, value in points], "o-", color=ACCENT)
+        shown = sorted({0, len(points) - 1})
+        axes.set_xticks(shown, [points[at][0] for at in shown])
+        first, *_, last = axes.get_xticklabels()
+        first.set_horizontalalignment("left")
+        last.set_horizontalalignment("right")
+        axes.set_ylim(0, 1.15 * max(1e-4, *(value for _, value in points)))
+        _framed(axes, "", "")
+        axes.yaxis.set_major_formatter(lambda tick, _: _round_number(number(tick)))
+        return _inline(figure, key, label)
+
+
+def _framed(axes: Axes, across: str, upward: str) -> None:
+    axes.set_xlabel(across, color=MUTED)
+    axes.set_ylabel(upward, color=MUTED)
+    axes.grid(color=RULE, linewidth=0.6)
+    axes.set_axisbelow(True)
+    for side in axes.spines.values():
+        side.set_visible(False)
+    axes.tick_params(length=0, colors=MUTED)
 
 
 def _dot(
@@ -115,4 +182,6 @@ def _inline(figure: Figure, key: str, label: str) -> str:
 
 def _spoken(label: str) -> str:
     xlink = 'xmlns:xlink="http://www.w3.org/1999/xlink"'
-    return f'role="img" aria-label="{label}" xmlns="http://www.w3.org/2000/svg" {xlink}'
+    return (
+        f'role="img" aria-label="{html.escape(label)}" xmlns="http://www.w3.org/2000/svg" {xlink}'
+    )

@@ -11,7 +11,9 @@ from recsys.evaluation import harness
 from recsys.evaluation.slices import standard_slices
 from recsys.report import formats
 from recsys.report.build import build
+from recsys.report.missing import missing
 from recsys.report.verdict import verdict
+from tests.recsys import report_world
 
 NASTY = "<script>alert(1)</script>"
 USERS, ITEMS = 600, 80
@@ -80,7 +82,7 @@ def shopper(title="Lavender soap"):
 def made(tmp_path_factory):
     out = tmp_path_factory.mktemp("report")
     measured, _ = evaluation()
-    build(measured, run(), [shopper()] * 3, out)
+    build(measured, run(), [shopper()] * 3, out, report_world.more())
     return out
 
 
@@ -111,6 +113,7 @@ class Page(HTMLParser):
 def test_the_page_says_what_was_measured(made):
     text = (made / "report.html").read_text()
     for words in (
+        "Ship: better than the live release",
         "better than popularity",
         "2014-06-01-a1b2c3",
         "2014-04-01",
@@ -122,7 +125,14 @@ def test_the_page_says_what_was_measured(made):
         "model down",
         "tailor run --seed 0",
         "No order, and nothing dated after the targets, finds them",
-        "61.5 to fit",
+        "61.5 s to fit",
+        "the adapted model does harm",
+        "same-category",
+        "another shopper&#39;s",
+        "without the adapted model",
+        "▼ 2.0",  # days: staler than it may be
+        "0.0013",
+        "r4",
     ):
         assert words in text
 
@@ -165,7 +175,16 @@ def test_text_from_outside_is_text(tmp_path):
     )
     person = shopper(NASTY) | {"user_id": NASTY, "rung": NASTY, "why": NASTY}
     person["items"] = [{"title": "\"'><img src=x onerror=y>", "reason": NASTY}]
-    build(measured, nasty, [person], tmp_path)
+    person |= {"profile": NASTY, "target": NASTY, "candidates": {"n": 3, "place": 1}}
+    person["others"] = {"ranker": {"place": None, "items": [{"title": NASTY, "reason": NASTY}]}}
+    laws = report_world.preference()["laws"]
+    laws[NASTY] = laws.pop("same-category") | {"told": NASTY}
+    told = report_world.more(
+        preference={"laws": laws},
+        live=report_world.live(release=NASTY, how=NASTY),
+        bias={"k": 10, "bought": {}, "methods": {}},
+    )
+    build(measured, nasty, [person], tmp_path, told)
     text = (tmp_path / "report.html").read_text()
     page = Page(text)
     assert not {"script", "img"} & set(page.tags)
@@ -181,18 +200,88 @@ def test_method_names_are_not_mathematics(tmp_path):
 
 def test_the_same_input_gives_the_same_bytes(made, tmp_path):
     measured, _ = evaluation()
-    build(measured, run(), [shopper()] * 3, tmp_path)
+    build(measured, run(), [shopper()] * 3, tmp_path, report_world.more())
     for name in ("report.html", "report.json"):
         assert (tmp_path / name).read_bytes() == (made / name).read_bytes()
 
 
-def test_a_bare_run_makes_a_report_too(tmp_path):
+def test_a_bare_run_makes_a_report_too_and_says_what_it_lacks(tmp_path):
     measured, _ = evaluation()
     del measured["slices"], measured["funnel"]
     build(measured, {"release": "r"}, [], tmp_path)
     text = (tmp_path / "report.html").read_text()
-    assert "For whom, and for what" not in text
-    assert "Leak probe" not in text
+    assert Page(text).open == []
+    said = json.loads((tmp_path / "report.json").read_text())["missing"]
+    assert {"slices", "funnel", "leak", "preference", "decision", "drift", "trend"} <= set(said)
+    for heading in ("For whom, and for what", "Leak probe", "Calibration", "Position bias"):
+        section = text[text.index(f"<h2>{heading}</h2>") :]
+        assert 'class="missing"' in section[: section.index("</section>")]
+
+
+def test_a_whole_release_lacks_only_what_nobody_measures():
+    measured, _ = evaluation()
+    content = {
+        "evaluation": measured, "run": run(), "examples": [shopper()], "more": report_world.more()
+    }  # fmt: skip
+    assert set(missing(content)) == {"embedding"}
+
+
+def test_what_the_preference_task_left_out_is_a_line_not_an_error(tmp_path):
+    measured, _ = evaluation()
+    laws = report_world.preference()["laws"]
+    only = {"preference": {"laws": {"uniform": laws["uniform"]}}}
+    build(measured, run(), [], tmp_path, only)
+    said = json.loads((tmp_path / "report.json").read_text())["missing"]
+    assert said["calibration"] == said["positions"] == "the preference task kept none"
+    assert "preference" not in said
+    assert "No blind guesser was tried" in (tmp_path / "report.html").read_text()
+
+
+@pytest.mark.parametrize(
+    ("live", "ship", "words"),
+    [
+        (report_world.live(), True, "Ship: better than the live release."),
+        (report_world.live(0, -0.004, 0.004), True, "Ship: no worse than the live release"),
+        (report_world.live(-0.001, -0.004, -0.0005), True, "by less than what matters"),
+        (report_world.live(0.001, -0.006, 0.008), False, "Do not ship: it may be worse"),
+        (report_world.live(-0.02, -0.03, -0.01), False, "Do not ship: worse than the live"),
+        (report_world.live(why="torn"), False, "Do not ship: the live release can't be compared"),
+        (None, True, "Ship: personalised lists predict the next purchase better than popularity"),
+    ],
+)
+def test_what_is_said_beforehand_to_matter_decides(live, ship, words):
+    measured, _ = evaluation()
+    found = verdict(measured, report_world.more(live=live), run())
+    assert (found.ship, words in found.text) == (ship, True), found.text
+
+
+@pytest.mark.parametrize(
+    ("more", "about", "words"),
+    [
+        ({}, {"leak": leaks("row share")}, "the leak probe finds the targets"),
+        ({"ablations": report_world.ablations(proved=False)}, {}, "not proved to be personal"),
+        ({"drift": report_world.drift("price")}, {}, "1 checks of the features"),
+    ],
+)
+def test_one_failed_check_keeps_a_better_release_back(more, about, words):
+    measured, _ = evaluation()
+    found = verdict(measured, report_world.more(**more), run(**about))
+    assert not found.ship
+    assert words in found.text
+    assert sum(not check.passed for check in found.checks) == 1
+
+
+def test_a_model_without_weight_needs_no_proof():
+    measured, _ = evaluation()
+    told = report_world.more(ablations=report_world.ablations(weight=0, proved=False))
+    assert verdict(measured, told, run()).ship
+
+
+def test_an_accuracy_worse_than_popularity_is_never_shipped():
+    measured, _ = evaluation()
+    measured["methods"]["P2P-adapted LLM"]["against_popular"]["ci"] = [-0.02, -0.01]
+    found = verdict(measured, report_world.more(), run())
+    assert found.text.startswith("Do not ship: personalised lists predict the next purchase worse")
 
 
 def test_a_leak_is_not_whispered(tmp_path):
@@ -210,21 +299,30 @@ def test_a_slice_that_is_not_helped_is_named(tmp_path):
     slices["cold"]["against_popular"]["ci"] = [-1, 1]
     build(measured, run(), [], tmp_path)
     text = (tmp_path / "report.html").read_text()
-    assert "not shown to help here: cold (0 to 2 purchases)" in text
+    assert "not shown to help here: Cold (0 to 2 purchases)" in text
 
 
-def test_the_page_shows_a_few_slices_and_the_json_all(made):
+def test_where_personalisation_hurts_stands_out(tmp_path):
+    measured, _ = evaluation()
+    slices = measured["methods"]["P2P-adapted LLM"]["slices"]
+    slices["cold"]["against_popular"]["ci"] = [-0.2, -0.1]
+    build(measured, run(), [], tmp_path)
+    text = (tmp_path / "report.html").read_text()
+    assert "<strong>Personalisation hurts here: Cold (0 to 2 purchases).</strong>" in text
+
+
+def test_every_slice_is_a_row_and_every_cell_says_what_it_is(made):
     text = (made / "report.html").read_text()
-    table = text[text.index("For whom, and for what</h2>") :]
-    head = table[: table.index("</thead>")]
-    assert [head.index(name) for name in ("Tie-safe", "Cold", "Head items")] == sorted(
-        head.index(name) for name in ("Tie-safe", "Cold", "Head items")
-    )
-    assert head.count("<th ") <= 8
-    assert "category" not in head
-    assert "Further slices are in" in table
+    section = text[text.index("For whom, and for what</h2>") :]
+    table = section[: section.index("</table>")]
+    names = ("Tie-safe", "Cold", "Head items", "Category: Kind 0")
+    assert [table.index(name) for name in names] == sorted(table.index(name) for name in names)
     everywhere = json.loads((made / "report.json").read_text())["evaluation"]["slices"]
     assert everywhere["category: Kind 0"]["label"] == "target in Kind 0"
+    assert table.count('<th scope="row">') == len(everywhere)
+    for stack in re.findall(r'<table class="stack.*?</table>', text, re.DOTALL):
+        cells = re.findall(r"<td[^>]*>", stack)
+        assert all("data-label=" in cell or "empty" in cell for cell in cells)
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,8 @@ from recsys.errors import StageError, extra
 from recsys.pipeline import marks
 from recsys.pipeline.moments import NAMES, SERVE, RunMoments
 from recsys.pipeline.stage import Context
+from recsys.results import database, erasures
+from recsys.scrub import leave_out
 from recsys.settings import CutSettings
 from recsys.tables import read_table
 
@@ -43,7 +45,13 @@ def ingest(context: Context, draft: Draft) -> None:
         now=datetime.now(UTC),
         progress=context.progress("ingest"),
     )
+    keep_out_erased(context, draft.path / "purchases")
     draft.describe(metrics=report.as_dict())
+
+
+def keep_out_erased(context: Context, purchases: Path) -> None:
+    """Who asked to be erased is not read in again."""
+    leave_out(purchases, erasures.erased(database.of(context.settings)))
 
 
 def features(context: Context, draft: Draft) -> None:

@@ -9,7 +9,7 @@ import structlog
 
 from features.decay import prefix_vectors
 from features.embeddings import embed_users
-from recsys.arrays import Floats, Ints, Longs
+from recsys.arrays import PAD, Floats, Ints
 from recsys.artifacts.store import Draft
 from recsys.candidates import ItemMatrix, LinkVectors
 from recsys.candidates.collaborative import HALF_LIFE
@@ -20,10 +20,12 @@ from recsys.catalogue import Catalogue
 from recsys.errors import extra
 from recsys.pipeline.moments import SERVE, RunMoments
 from recsys.pipeline.parts import (
+    BLEND,
     FAISS,
     LINKS,
     Inputs,
     catalogue_of,
+    deciding,
     moment_folder,
     shelf_at,
     shoppers_at,
@@ -54,7 +56,7 @@ with extra("llm"):
 
 log = structlog.get_logger(__name__)
 
-BLEND, PROOF = "blend.json", "proof"
+PROOF = "proof"
 
 
 def index(context: Context, draft: Draft) -> None:
@@ -103,7 +105,7 @@ def lm(context: Context, draft: Draft) -> None:
     catalogue = catalogue_of(context.inputs)
     shoppers = shoppers_at(context.inputs, "train", catalogue)
     metrics = tiny.pretrain(
-        _texts(catalogue, shoppers),
+        texts_of(catalogue, shoppers),
         config,
         seed=context.settings.seed,
         out=draft.path,
@@ -112,7 +114,7 @@ def lm(context: Context, draft: Draft) -> None:
     draft.describe(metrics=dict(metrics))
 
 
-def _texts(catalogue: Catalogue, shoppers: Shoppers) -> list[str]:
+def texts_of(catalogue: Catalogue, shoppers: Shoppers) -> list[str]:
     """Every title, and every shopper's titles in the order she bought them."""
     titles = [title for title in catalogue.titles if title]
     histories = (shoppers.history(row) for row in range(len(shoppers)))
@@ -124,9 +126,10 @@ def hypernet(context: Context, draft: Draft) -> None:
     """Train the hypernetwork on what shoppers bought next."""
     catalogue = catalogue_of(context.inputs)
     shoppers = shoppers_at(context.inputs, "train", catalogue)
-    vectors, items = _next_purchases(catalogue, shoppers, context.settings)
+    vectors, items = next_purchases(catalogue, shoppers, context.settings)
     model = language_model(context.inputs, context.settings)
     titles = [catalogue.titles[item] for item in items]
+    shelf = [title for title in catalogue.titles if title]
     seed = context.settings.seed
     network, metrics = train_hypernet(
         model,
@@ -134,9 +137,11 @@ def hypernet(context: Context, draft: Draft) -> None:
         titles,
         context.settings.personalizer.hypernet,
         seed=seed,
+        shelf=shelf,
         progress=context.progress("hypernet"),
     )
-    verdict = prove(model, network, *held_out(vectors, titles, seed=seed), seed=seed)
+    unseen = held_out(vectors, titles, seed=seed)
+    verdict = prove(model, network, *unseen, shelf=shelf, seed=seed)
     if not verdict.proved:
         log.warning("hypernet_not_proved", why=verdict.why)
     network.save(draft.path)
@@ -151,7 +156,7 @@ def unproved(inputs: Inputs) -> str:
     return "" if proof["proved"] else str(proof["why"])
 
 
-def _next_purchases(
+def next_purchases(
     catalogue: Catalogue, shoppers: Shoppers, settings: Settings
 ) -> tuple[Floats, Ints]:
     """Pairs (taste before a purchase, the item bought), from every second purchase on."""
@@ -208,22 +213,22 @@ def ranker(context: Context, draft: Draft) -> None:
     inputs, settings = context.inputs, context.settings
     catalogue = catalogue_of(inputs)
     taught = [_lesson(context, moment, catalogue) for moment in ("early", "train")]
-    deciding = _lesson(context, "validate", catalogue, deciding=True)
-    made = train_ranker(taught, settings.ranker, settings.seed, deciding)
+    watching = _lesson(context, "validate", catalogue, watching=True)
+    made = train_ranker(taught, settings.ranker, settings.seed, watching)
     made.save(draft.path)
     draft.describe(metrics=dict(made.metrics))
 
 
 def _lesson(
-    context: Context, moment: str, catalogue: Catalogue, *, deciding: bool = False
+    context: Context, moment: str, catalogue: Catalogue, *, watching: bool = False
 ) -> TrainingSet:
     """Pools and what was bought of them after a moment: of all, or of who decides."""
     inputs, settings = context.inputs, context.settings
     shelf = shelf_at(inputs, moment, catalogue)
     shoppers = shoppers_at(inputs, moment, catalogue)
     labels = targets_at(inputs, moment, shoppers, catalogue).labels
-    if deciding:
-        rows = _parts(len(shoppers), settings.ranker.weigh_share)[0]
+    if watching:
+        rows = deciding(len(shoppers), settings.ranker.weigh_share)[0]
         shoppers, labels = shoppers.take(rows), labels.take(rows)
     return training_set(
         shoppers,
@@ -246,14 +251,13 @@ def blend(context: Context, draft: Draft) -> None:
         _weigh(draft, BlendFit(0.0, {}), why)
         return
     catalogue = catalogue_of(inputs)
-    shoppers = shoppers_at(inputs, "validate", catalogue)
-    rows = _parts(len(shoppers), settings.ranker.weigh_share)[1]
-    targets = targets_at(inputs, "validate", shoppers, catalogue).labels.targets
+    shoppers, targets = weighing(inputs, catalogue, settings)
     fit = replace(
         two_stage_at(inputs, "validate", catalogue, settings),
         reranker=reranker_of(inputs, catalogue, settings),
-    ).fit_blend(shoppers.take(rows), targets[rows])
-    why = "it is not known to help on validation" if len(rows) else "nobody was left to weigh it on"
+    ).fit_blend(shoppers, targets)
+    left = len(shoppers)
+    why = "it is not known to help on validation" if left else "nobody was left to weigh it on"
     _weigh(draft, fit, "" if fit.weight else why)
 
 
@@ -265,11 +269,14 @@ def _weigh(draft: Draft, fit: BlendFit, why: str) -> None:
     draft.describe(metrics={"lm_weight": fit.weight, "lm_left_out": why})
 
 
-def _parts(users: int, weighing: float) -> tuple[Longs, Longs]:
-    """Rows that decide on the ranker and rows that weigh the model; shoppers stand in hash order.
+def weighing(inputs: Inputs, catalogue: Catalogue, settings: Settings) -> tuple[Shoppers, Ints]:
+    """The validation shoppers who neither taught nor decided on the ranker, and what they bought.
 
-    Apart, because the ranker learns from the shoppers that decided on it.
+    They weigh the language model and decide whom it serves; only those with a history and a
+    purchase that the catalogue has.
     """
-    rows = np.arange(users, dtype=np.int64)
-    cut = round(users * (1 - weighing))
-    return rows[:cut], rows[cut:]
+    shoppers = shoppers_at(inputs, "validate", catalogue)
+    rows = deciding(len(shoppers), settings.ranker.weigh_share)[1]
+    targets = targets_at(inputs, "validate", shoppers, catalogue).labels.targets[rows]
+    asked = np.flatnonzero((targets != PAD) & (shoppers.lengths[rows] > 0))
+    return shoppers.take(rows[asked]), targets[asked]
