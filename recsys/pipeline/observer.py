@@ -21,3 +21,19 @@ class Silent:
 
     def progress(self, stage: str, done: int, total: int) -> None:
         """Ignore it."""
+
+
+class Logged:
+    """Tells the log: for scheduled tasks, which nobody watches."""
+
+    def __init__(self) -> None:
+        from recsys import log
+
+        self._log = log.get("recsys.run")
+
+    def event(self, stage: str, event: str, detail: str = "") -> None:
+        """Write a line."""
+        self._log.info(event, stage=stage, **({"detail": detail} if detail else {}))
+
+    def progress(self, stage: str, done: int, total: int) -> None:
+        """Ignore it: long jobs have a pace of their own."""

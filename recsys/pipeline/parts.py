@@ -5,13 +5,16 @@ from typing import Any
 
 import numpy as np
 
+from recsys.arrays import Longs
 from recsys.artifacts import Artifact
 from recsys.candidates import LinkVectors, Parts, build_sources
 from recsys.candidates.base import CandidateSource
 from recsys.candidates.faiss_index import ItemIndex
 from recsys.candidates.index_device import Device
 from recsys.candidates.matrices import ItemMatrix
+from recsys.candidates.personas import Personas
 from recsys.catalogue import Catalogue, ItemStats
+from recsys.decision import Decision
 from recsys.errors import extra
 from recsys.pipeline.moments import NAMES, RunMoments
 from recsys.ranker.features import Shelf
@@ -21,14 +24,14 @@ from recsys.recommend import Options, Recommender
 from recsys.sales import Sales
 from recsys.settings import Settings
 from recsys.shoppers import Shoppers
-from recsys.tables import read_table
+from recsys.tables import WHOLE, Shard, read_json, read_table
 
 with extra("recsys"):
     import pyarrow as pa
 
 Inputs = dict[str, Artifact]
 
-FAISS, LINKS = "faiss", "links"
+FAISS, LINKS, BLEND, PERSONAS = "faiss", "links", "blend.json", "personas"
 LEFT_OUT = NAMES[-2::-1]  # by leave-one-out: whose targets are taken, from the last purchase on
 # of the catalogue alone, and of what was bought before a moment
 STANDING = ("wording", "similar")
@@ -45,13 +48,16 @@ def moment_folder(inputs: Inputs, moment: str) -> Path:
     return inputs["features"].path / moment
 
 
-def shoppers_at(inputs: Inputs, moment: str, catalogue: Catalogue) -> Shoppers:
-    """All shoppers as they were at a moment."""
+def shoppers_at(
+    inputs: Inputs, moment: str, catalogue: Catalogue, shard: Shard = WHOLE
+) -> Shoppers:
+    """All shoppers, or one shard of them, as they were at a moment."""
     return Shoppers.load(
         moment_folder(inputs, moment),
         inputs["embeddings"].path / moment,
         catalogue,
         own_moments=RunMoments.read(inputs["features"].path).protocol == "leave-one-out",
+        shard=shard,
     )
 
 
@@ -103,6 +109,22 @@ def two_stage_at(
     )
 
 
+def blend_weight(inputs: Inputs) -> float:
+    """How far the language model is trusted; 0: it is not known to help."""
+    return float(read_json(inputs["blend"].path / BLEND)["weight"])
+
+
+def decided_at(inputs: Inputs, moment: str) -> dict[str, Any]:
+    """What a release decided about whom each rung serves, as parts of a recommender.
+
+    One without a decision holds nothing back: no parts.
+    """
+    if (made := inputs.get("decision")) is None:
+        return {}
+    groups = Personas.load(made.path / PERSONAS / moment)
+    return {"personas": groups, "decision": Decision.read(made.path)}
+
+
 def known_at(inputs: Inputs, moment: str, catalogue: Catalogue) -> Shoppers:
     """All purchases that statistics may use at a moment, as histories: to learn from them."""
     moments = RunMoments.read(inputs["features"].path)
@@ -120,6 +142,16 @@ def known_at(inputs: Inputs, moment: str, catalogue: Catalogue) -> Shoppers:
     times = np.maximum(counts["n_sum"].to_numpy(), 0)
     rows = counts.take(np.repeat(np.arange(len(times)), times))
     return Shoppers.from_purchases(rows, catalogue, moments.serve)
+
+
+def deciding(users: int, weighing: float) -> tuple[Longs, Longs]:
+    """Rows that decide on the ranker and rows that weigh the model; shoppers stand in hash order.
+
+    Apart, because the ranker learns from the shoppers that decided on it.
+    """
+    rows = np.arange(users, dtype=np.int64)
+    cut = round(users * (1 - weighing))
+    return rows[:cut], rows[cut:]
 
 
 def _counted(table: Any, each: int) -> Any:

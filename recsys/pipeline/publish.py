@@ -4,6 +4,8 @@ A kill at any step leaves the live release as it was: the lists of an unfinished
 id, and readers ask only for those of the release the pointer names.
 """
 
+import shutil
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Engine
@@ -11,6 +13,7 @@ from sqlalchemy import Engine
 from recsys.artifacts import Release, Releases
 from recsys.errors import StageError, extra
 from recsys.listing import LISTS, shopper_lists
+from recsys.pipeline.batch.shards import work_folder
 from recsys.pipeline.stage import Context
 from recsys.results import records, writer
 
@@ -21,7 +24,10 @@ with extra("recsys"):
 STAGE = "publish"
 
 
-def publish(context: Context, engine: Engine) -> tuple[str, bool]:
+Interval = tuple[datetime, datetime]
+
+
+def publish(context: Context, engine: Engine, interval: Interval | None = None) -> tuple[str, bool]:
     """Make the artifacts at hand the live release; returns its id and whether it is new."""
     _refuse_unproved(context)
     releases = Releases(context.store)
@@ -29,20 +35,39 @@ def publish(context: Context, engine: Engine) -> tuple[str, bool]:
     known = releases.with_lineage(lineage)
     # live already, or rolled back from on purpose: a run over the same inputs does not undo that
     if known is not None and known in {releases.live(), releases.newest()}:
-        records.record_release(engine, known, status=records.PUBLISHED, lineage=lineage)
+        if not records.has_release(engine, known):  # another results database than it went to
+            _write_results(context, engine, releases, releases.read(known), interval)
+        _note(engine, known, lineage, interval)
+        _clear(context, lineage)
         return known, False
     # one that was written but never swapped in comes from a killed publish: finish it; one that
     # served before others did comes back under a new name, so that ids stay in order of serving
     unfinished = known is not None and not releases.finished(known)
     release = releases.read(known) if known and unfinished else _draft(context, releases, lineage)
-    _write_results(context, engine, releases, release)
+    _write_results(context, engine, releases, release, interval)
     _serve_online(context, release)
     releases.write(release)
     context.observer.event(STAGE, "release written")
     releases.swap(release.id)
     context.observer.event(STAGE, "pointer swapped")
-    records.record_release(engine, release.id, status=records.PUBLISHED, lineage=lineage)
+    _note(engine, release.id, lineage, interval)
+    _clear(context, lineage)
     return release.id, True
+
+
+def _clear(context: Context, lineage: dict[str, str]) -> None:
+    """Remove the shards that the lists were put together from."""
+    shutil.rmtree(work_folder(context.store.home, lineage["lists"]), ignore_errors=True)
+
+
+def _note(
+    engine: Engine, release_id: str, lineage: dict[str, str], interval: Interval | None
+) -> None:
+    """Note that a release is out; it takes the place of others for its interval."""
+    records.record_release(
+        engine, release_id, status=records.PUBLISHED, lineage=lineage, interval=interval
+    )
+    records.supersede(engine, release_id)
 
 
 def _refuse_unproved(context: Context) -> None:
@@ -74,9 +99,21 @@ def _language_model(context: Context) -> dict[str, Any]:
     return {"language model weight": told["lm_weight"], **why}
 
 
-def _write_results(context: Context, engine: Engine, releases: Releases, release: Release) -> None:
+def _write_results(
+    context: Context,
+    engine: Engine,
+    releases: Releases,
+    release: Release,
+    interval: Interval | None,
+) -> None:
     records.forget_unfinished(engine, finished=[*releases.ids(), release.id])
-    records.record_release(engine, release.id, status=records.PUBLISHING, lineage=release.lineage)
+    records.record_release(
+        engine,
+        release.id,
+        status=records.PUBLISHING,
+        lineage=release.lineage,
+        interval=interval,
+    )
     writer.write_lists(engine, release.id, shopper_lists(context.path("lists")))
     records.record_report(engine, release.id, headline=release.headline)
     context.observer.event(STAGE, "lists in the results database")

@@ -4,6 +4,7 @@ import hashlib
 import json
 import time
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -42,9 +43,10 @@ def run(
     start: str = NAMES[0],
     until: str = PUBLISH,
     observer: Observer | None = None,
+    stages: Sequence[Stage] = STAGES,
 ) -> RunResult:
     """Run the stages from `start` to `until`; stages before `start` are taken as they stand."""
-    first, last = _position(start), _position(until)
+    first, last = _position(start, stages), _position(until, stages)
     store = ArtifactStore(settings.home)
     context = Context(settings, store, observer or Silent(), raw)
     result = RunResult(store.home, artifacts=context.inputs)
@@ -53,12 +55,13 @@ def run(
         database.upgrade(engine)
         run_id = _start(engine, settings)
         try:
-            for position, stage in enumerate(STAGES[: last + 1]):
-                if not any(later.spark for later in STAGES[position : last + 1]):
+            for position, stage in enumerate(stages[: last + 1]):
+                if not any(later.spark for later in stages[position : last + 1]):
                     context.release_spark()
-                _bring(context, result, stage, as_it_stands=position < first)
+                bring(context, result, stage, as_it_stands=position < first)
             if until == PUBLISH:
                 result.release = _publish(context, result, engine)
+                _hand_over(settings, context)
         except BaseException as error:
             facts = {**_facts(result), "error": str(error) or type(error).__name__}
             records.finish_run(engine, run_id, status="failed", stages=facts)
@@ -68,19 +71,28 @@ def run(
     return result
 
 
+def _hand_over(settings: Settings, context: Context) -> None:
+    """What was published is the data that scheduled tasks go on from."""
+    from recsys.pipeline import lineage
+
+    made = {kind: one.version for kind, one in context.inputs.items()}
+    lineage.write(settings, lineage.DATA, {k: made[k] for k in lineage.DATA_KINDS if k in made})
+
+
 def _start(engine: Engine, settings: Settings) -> str:
     run_id = f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{uuid.uuid4().hex[:8]}"
     records.record_run(engine, run_id, settings_digest=_digest(dump(settings)))
     return run_id
 
 
-def _position(name: str) -> int:
-    if name not in NAMES:
-        raise StageError(f"no stage {name!r}", where="tailor run", fix=f"one of {', '.join(NAMES)}")
-    return NAMES.index(name)
+def _position(name: str, stages: Sequence[Stage]) -> int:
+    names = [*(stage.name for stage in stages), PUBLISH]
+    if name not in names:
+        raise StageError(f"no stage {name!r}", where="tailor run", fix=f"one of {', '.join(names)}")
+    return names.index(name)
 
 
-def _bring(context: Context, result: RunResult, stage: Stage, *, as_it_stands: bool) -> None:
+def bring(context: Context, result: RunResult, stage: Stage, *, as_it_stands: bool = False) -> None:
     """Have the stage's artifact at hand: as it stands, unchanged, or made now."""
     observer, began = context.observer, time.monotonic()
     observer.event(stage.name, "start")

@@ -24,6 +24,7 @@ from recsys.settings import Settings
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 BUSY_SECONDS = 30
+POOL = 5  # connections that a process keeps; a burst may take ten more for a while
 # any constant will do, if no other program on the server locks the same one
 UPGRADE_LOCK = 6_482_113_907
 
@@ -40,7 +41,7 @@ def connect(url: str) -> Engine:
         _tune_sqlite(engine)
     else:
         with extra("features"):  # the extra that brings psycopg
-            engine = create_engine(target, pool_pre_ping=True, **options)
+            engine = create_engine(target, pool_pre_ping=True, pool_size=POOL, **options)
     return engine
 
 
@@ -80,7 +81,14 @@ def writing(engine: Engine) -> Iterator[Connection]:
 
     One that reads first and writes later fails at once, without waiting, if another wrote between.
     """
-    with speaking(engine), engine.execution_options(begin="IMMEDIATE").begin() as connection:
+    with speaking(engine), writing_as_told(engine) as connection:
+        yield connection
+
+
+@contextmanager
+def writing_as_told(engine: Engine) -> Iterator[Connection]:
+    """The same with the driver's own errors, for who tries again."""
+    with engine.execution_options(begin="IMMEDIATE").begin() as connection:
         yield connection
 
 

@@ -72,6 +72,9 @@ class Release(Base):
     created_at: Mapped[datetime]
     status: Mapped[str] = mapped_column(String(32))
     lineage: Mapped[dict[str, Any]]
+    # of a batch: what its lists are for; one release per interval has lists
+    interval_start: Mapped[datetime | None]
+    interval_end: Mapped[datetime | None]
 
 
 def _release_key(*, primary: bool) -> Mapped[str]:
@@ -142,3 +145,42 @@ class ProfileFailure(Base):
     tries: Mapped[int]  # runs that failed since it last was asked for anew
     first_at: Mapped[datetime]
     last_at: Mapped[datetime]
+
+
+class Erasure(Base):
+    """A shopper who asked to be erased; her id is here only until it is done."""
+
+    __tablename__ = "erasures"
+
+    user_digest: Mapped[str] = mapped_column(String(64), primary_key=True)
+    user_id: Mapped[str | None]
+    requested_at: Mapped[datetime]
+    erased_at: Mapped[datetime | None]
+    receipt: Mapped[dict[str, Any]]
+
+
+class PurchaseEvent(Base):
+    """A purchase that the service took in; without an outcome it is not in the online store yet."""
+
+    __tablename__ = "purchase_events"
+    __table_args__ = (Index(None, "user_id"), Index(None, "event_timestamp"))
+
+    event_id: Mapped[str] = mapped_column(String(128), primary_key=True)
+    user_id: Mapped[str]
+    item_id: Mapped[str]
+    event_timestamp: Mapped[datetime]
+    received_at: Mapped[datetime]
+    outcome: Mapped[str | None] = mapped_column(String(32))
+
+
+class ApiKey(Base):
+    """A caller's key: its digest, never the key."""
+
+    __tablename__ = "api_keys"
+
+    id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    name: Mapped[str] = mapped_column(String(128))
+    scope: Mapped[str] = mapped_column(String(16))
+    digest: Mapped[str] = mapped_column(String(64))
+    created_at: Mapped[datetime]
+    expires_at: Mapped[datetime | None]

@@ -49,12 +49,16 @@ def record(
         connection.execute(delete(QualityCheck).where(QualityCheck.version.not_in(kept)))
 
 
-def latest(engine: Engine) -> list[Check]:
-    """Read what was measured last, breaches first, then by view; empty where nothing ever was."""
+def latest(engine: Engine, version: str | None = None) -> list[Check]:
+    """Read what was measured last, or of a version: breaches first, then by view.
+
+    Empty where nothing was.
+    """
     last = select(QualityCheck.version).order_by(QualityCheck.made_at.desc()).limit(1)
+    asked = last.scalar_subquery() if version is None else version
     table = QualityCheck.__table__.c
     wanted = [table[name] for name in Check._fields]
-    query = select(*wanted).where(QualityCheck.version == last.scalar_subquery())
+    query = select(*wanted).where(QualityCheck.version == asked)
     order = (QualityCheck.breached.desc(), QualityCheck.view, QualityCheck.feature)
     with speaking(engine), engine.connect() as connection:
         return [Check(*row) for row in connection.execute(query.order_by(*order, "measure"))]

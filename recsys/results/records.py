@@ -6,9 +6,9 @@ from typing import Any
 
 from sqlalchemy import Engine, delete, select, update
 
-from recsys.results.database import writing
+from recsys.results.database import speaking, writing
 from recsys.results.errors import ResultsError
-from recsys.results.models import QuarantineCount, Release, Report, Run
+from recsys.results.models import QuarantineCount, Recommendation, Release, Report, Run
 from recsys.results.upsert import upsert
 
 # a release in the making; readers don't see it, because no pointer names it
@@ -61,17 +61,48 @@ def record_release(
     *,
     status: str,
     lineage: Mapping[str, Any],
+    interval: tuple[datetime, datetime] | None = None,
     at: datetime | None = None,
 ) -> None:
-    """Note a release, or its new status; when it was made stays as first noted."""
+    """Note a release, or its new status; when it was made and what for stays as first noted."""
+    start, end = interval or (None, None)
     values = {
         "id": release_id,
         "created_at": at or _now(),
         "status": status,
         "lineage": dict(lineage),
+        "interval_start": start,
+        "interval_end": end,
     }
+    keep = {"created_at"} if interval else {"created_at", "interval_start", "interval_end"}
     with writing(engine) as connection:
-        upsert(connection, Release, [values], keep={"created_at"})
+        upsert(connection, Release, [values], keep=keep)
+
+
+def has_release(engine: Engine, release_id: str) -> bool:
+    """Whether this database knows a release."""
+    with speaking(engine), engine.connect() as connection:
+        found = connection.scalar(select(Release.id).where(Release.id == release_id))
+    return found is not None
+
+
+def supersede(engine: Engine, release_id: str) -> int:
+    """Leave one list per shopper and interval: drop those of earlier releases for the same one.
+
+    The releases stay, and so do their lists as files, for a rollback. Returns how many rows went.
+    """
+    mine = select(Release.interval_start, Release.interval_end).where(Release.id == release_id)
+    with writing(engine) as connection:
+        interval = connection.execute(mine).first()
+        if interval is None or interval.interval_start is None:
+            return 0
+        others = select(Release.id).where(
+            Release.interval_start == interval.interval_start,
+            Release.interval_end == interval.interval_end,
+            Release.id != release_id,
+        )
+        gone = delete(Recommendation).where(Recommendation.release_id.in_(others))
+        return connection.execute(gone).rowcount
 
 
 def record_report(
@@ -81,6 +112,15 @@ def record_report(
     values = {"release_id": release_id, "created_at": at or _now(), "headline": dict(headline)}
     with writing(engine) as connection:
         upsert(connection, Report, [values])
+
+
+def headlines(engine: Engine, most: int = 30) -> list[tuple[str, datetime, dict[str, Any]]]:
+    """Read the headline numbers of the newest reports, oldest first: (release, time, numbers)."""
+    newest = select(Report.release_id, Report.created_at, Report.headline)
+    newest = newest.order_by(Report.created_at.desc(), Report.release_id.desc()).limit(most)
+    with speaking(engine), engine.connect() as connection:
+        rows = connection.execute(newest).all()
+    return [(row.release_id, row.created_at, row.headline) for row in reversed(rows)]
 
 
 def record_quarantine(engine: Engine, run_id: str, counts: Mapping[tuple[str, str], int]) -> None:

@@ -2,15 +2,21 @@
 
 import math
 from collections.abc import Iterable, Iterator
+from functools import partial
 from itertools import islice
 from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Engine, and_, delete, or_, select
 
-from recsys.results.database import speaking, writing
+from recsys.results.bulk import copies, copy_upsert
+from recsys.results.database import speaking
 from recsys.results.errors import ResultsError
-from recsys.results.models import ProfileFailure, Recommendation
+from recsys.results.models import ProfileFailure, PurchaseEvent, Recommendation
+from recsys.results.retry import transact
 from recsys.results.upsert import upsert
+
+CHUNK = 2_000
+"""Whole lists in a transaction."""
 
 
 class Entry(NamedTuple):
@@ -31,7 +37,7 @@ class ShopperList(NamedTuple):
 
 
 def write_lists(
-    engine: Engine, release_id: str, rows: Iterable[ShopperList], *, chunk: int = 1000
+    engine: Engine, release_id: str, rows: Iterable[ShopperList], *, chunk: int = CHUNK
 ) -> int:
     """Write each shopper's list in place of the one before; returns how many lists.
 
@@ -43,8 +49,7 @@ def write_lists(
         # the last one of a shopper counts; one order for all writers, so that none deadlock
         latest = {each.user_id: each for each in lists}
         ordered = [latest[user] for user in sorted(latest)]
-        with writing(engine) as connection:
-            _replace(connection, release_id, ordered)
+        transact(engine, partial(_replace, release_id=release_id, lists=ordered))
         written += len(ordered)
     return written
 
@@ -63,16 +68,20 @@ def lists_of(engine: Engine, release_id: str, user_id: str) -> ShopperList | Non
 
 
 def erase(engine: Engine, user_id: str) -> int:
-    """Delete a shopper from all releases and dead letters; returns how many rows went."""
-    with writing(engine) as connection:
-        mine = delete(Recommendation).where(Recommendation.user_id == user_id)
-        failed = delete(ProfileFailure).where(ProfileFailure.user_id == user_id)
-        return connection.execute(mine).rowcount + connection.execute(failed).rowcount
+    """Delete a shopper from all tables that name her; returns how many rows went."""
+    tables = (Recommendation, ProfileFailure, PurchaseEvent)
+    gone = [delete(table).where(table.user_id == user_id) for table in tables]
+    return transact(engine, lambda connection: sum(connection.execute(g).rowcount for g in gone))
 
 
 def _replace(connection: Connection, release_id: str, lists: list[ShopperList]) -> None:
     """Overwrite the places that are listed, then drop those of a longer list before."""
-    upsert(connection, Recommendation, list(_rows(release_id, lists)))
+    rows = _rows(release_id, lists)
+    if copies(connection):
+        names = [column.name for column in Recommendation.__table__.columns]
+        copy_upsert(connection, Recommendation, ([row[name] for name in names] for row in rows))
+    else:
+        upsert(connection, Recommendation, list(rows))
     by_length: dict[int, list[str]] = {}
     for each in lists:
         by_length.setdefault(len(each.entries), []).append(each.user_id)
