@@ -4,7 +4,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 TORCH := $(shell sed -n 's/^torch==/torch==/p' constraints.txt)
 
-.PHONY: help setup demo test check format docs clean
+TAILOR_HOME ?= .tailor
+
+.PHONY: help setup demo airflow test check format docs clean
 
 help:  ## this list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile
@@ -24,6 +26,10 @@ setup: $(VENV)/.ready  ## make .venv with everything in it
 demo: $(VENV)/.ready  ## raw files to recommendations and a report, on the built-in shop
 	@$(BIN)/tailor demo
 
+airflow: $(VENV)/.ready  ## Airflow with our DAGs, over the home; the built-in shop if it is empty
+	@test -e "$(TAILOR_HOME)/releases/current" || $(BIN)/tailor --home "$(TAILOR_HOME)" demo
+	@$(BIN)/tailor --home "$(TAILOR_HOME)" airflow start
+
 test: $(VENV)/.ready  ## all tests
 	@$(BIN)/python -m pytest
 
@@ -37,9 +43,10 @@ format: $(VENV)/.ready  ## format and fix what can be fixed
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
 
-docs: $(VENV)/.ready  ## docs/reference.md and docs/features.md from the code
+docs: $(VENV)/.ready  ## the pages that are made from the code
 	@$(BIN)/python docs/reference.py
 	@$(BIN)/python docs/features_page.py
+	@$(BIN)/python docs/client_page.py
 
 clean:  ## remove .venv and all state
 	rm -rf $(VENV) .tailor

@@ -3,10 +3,10 @@
 Takes a home that `tailor demo` or `tailor run` made, and each shopper's next purchase after the
 report's moment among 19 items drawn uniformly: an easy task that tells ways of scoring apart and
 says nothing about lists. Prints, as JSON, the share of shoppers whose purchase comes first by
-- `minus_nobody`: the shopper's adapter minus that of the zero vector (what the product does),
-- `minus_bare`: the shopper's adapter minus the bare language model,
+- `minus_nobody`: the shopper's adapter minus that of the zero vector,
+- `minus_bare`: the shopper's adapter minus the bare language model (`HypernetConfig.minus` serves),
 - `cosine`: the text embedding of her history and of the item, no language model,
-- `shuffled`: `minus_nobody` with another shopper's vector,
+- `shuffled`: what serves with another shopper's vector,
 and the mean loss per token of the titles bought, by whose adapter was used.
 """
 
@@ -17,30 +17,19 @@ import sys
 from pathlib import Path
 
 import numpy as np
-import torch
 
-from personalizer.lm.likelihood import Titles
-from personalizer.lm.load import LanguageModel
 from personalizer.proof import shuffled_loses
+from personalizer.scoring import TitleScorer
 from recsys.arrays import Floats, Ints
 from recsys.artifacts import ArtifactStore
 from recsys.pipeline.moments import RunMoments
 from recsys.pipeline.parts import catalogue_of, shoppers_at
-from recsys.pipeline.stages.models import reranker_of
+from recsys.pipeline.stages.models import hypernet_of, language_model
 from recsys.ranker.labels import Labels
 from recsys.settings import load
 
 OTHERS = 19
 KINDS = ("tables", "features", "embeddings", "lm", "hypernet")
-
-
-def bare(model: LanguageModel, titles: list[str]) -> Floats:
-    """Mean log-probability per token of each title by the bare model (I,)."""
-    tokenised = Titles.of(model, titles)
-    rows = np.arange(len(titles), dtype=np.int64)
-    with torch.inference_mode():
-        parts = [-tokenised.nll(model, some).cpu().numpy() for some in np.array_split(rows, 32)]
-    return np.concatenate(parts)
 
 
 def first(scores: Floats) -> float:
@@ -69,16 +58,18 @@ def main() -> None:
     others += others >= targets[:, None]  # anything but the target
     items: Ints = np.concatenate([targets[:, None], others], axis=1).astype(np.int32)  # (U, 20)
 
-    scorer = reranker_of(inputs, catalogue, settings)
-    told = scorer.score(vectors, items)
-    nobody = scorer._common[items]
-    model = scorer._lm
-    plain = bare(model, list(catalogue.titles))[items]
+    model = language_model(inputs, settings)
+    network, titles = hypernet_of(inputs, model, catalogue, settings), list(catalogue.titles)
+    scorers = {
+        f"minus_{minus}": TitleScorer(model, network, titles, minus=minus)
+        for minus in ("nobody", "bare")
+    }
+    serving = scorers[f"minus_{network.config.minus}"]
     cosine = np.einsum("ud,ukd->uk", vectors, np.asarray(catalogue.vectors)[items])
     titled = [row for row, item in enumerate(targets) if catalogue.titles[item]]
     losses = shuffled_loses(
         model,
-        scorer._hypernet,
+        network,
         vectors[titled],
         [catalogue.titles[targets[row]] for row in titled],
         seed=args.seed,
@@ -86,10 +77,9 @@ def main() -> None:
     figures = {
         "shoppers": len(targets),
         "chance": 1 / (OTHERS + 1),
-        "minus_nobody": first(told),
-        "minus_bare": first(told + nobody - plain),
+        **{name: first(scorer.score(vectors, items)) for name, scorer in scorers.items()},
         "cosine": first(cosine),
-        "shuffled": first(scorer.score(np.roll(vectors, 1, axis=0), items)),
+        "shuffled": first(serving.score(np.roll(vectors, 1, axis=0), items)),
         "loss_per_token": {name: round(value, 4) for name, value in losses.items()},
     }
     sys.stdout.write(json.dumps(figures, indent=1) + "\n")

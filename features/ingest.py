@@ -149,11 +149,13 @@ def ingest_day(
     quarantine_out: Path,
     max_bad_share: float,
     now: datetime,
+    known: tuple[datetime, datetime] | None = None,
 ) -> int:
     """Write `out/purchases` for files of one further day, as they follow on from `tables`.
 
-    What `tables` has already is collapsed as in one file; items are those of `tables`. Returns how
-    many purchases are new.
+    What `tables` has already is collapsed as in one file; items are those of `tables`. With
+    `known`, rows that became known outside [start, end) are passed over. Returns how many purchases
+    are new.
     """
     sources = [_source(file, Table.PURCHASES, "auto") for file in preflight(reviews)]
     _need(sources, Table.PURCHASES)
@@ -161,7 +163,11 @@ def ingest_day(
     with staged(spark, sources, Table.PURCHASES, now) as bought:
         _write_quarantine(spark, [bought], quarantine_out)
         _judge([bought], max_bad_share, quarantine_out)
-        counts = _write_purchases(spark, _following(bought, history), tables, out)
+        fresh = _following(bought, history)
+        if known is not None:
+            start, end = (F.lit(moment) for moment in known)
+            fresh = fresh.where((F.col("known_at") >= start) & (F.col("known_at") < end))
+        counts = _write_purchases(spark, fresh, tables, out)
     return int(counts["purchases"])
 
 

@@ -19,6 +19,7 @@ import numpy as np
 from features.decay import Floats, user_vectors
 from features.errors import QualityError, StoreError, extra
 from features.instants import utc
+from features.lookup import ShopperRow
 from features.materialize import APPLY, rows_of
 from features.online.base import Changes, Found
 from features.online.layout import Row, entity_key
@@ -76,6 +77,14 @@ class ItemVectors:
         return embedded
 
 
+@dataclass(frozen=True)
+class _Held:
+    """What the store has of a shopper in one view, and the second it tells of."""
+
+    values: dict[str, Any]
+    as_of: int
+
+
 class Pusher:
     """Takes purchases one by one; the same purchase twice changes nothing.
 
@@ -119,36 +128,57 @@ class Pusher:
             )
         return int(moment.timestamp())
 
+    def imagine(self, row: ShopperRow, purchases: Sequence[Purchase]) -> dict[str, dict[str, Any]]:
+        """Tell what would be held of a shopper after purchases, by view; nothing is written."""
+        held = {
+            name: _Held(dict(found.values), int(found.event_timestamp.timestamp()))
+            for name, found in row.views.items()
+            if found.values and found.event_timestamp
+        }
+        pushed = {view.name for view in self._views}
+        for purchase in purchases:
+            known = {name: each for name, each in held.items() if name in pushed}
+            held |= self._after(purchase, self._second(purchase), known)[1]
+        return {view: after.values for view, after in held.items()}
+
     def _decide(self, purchase: Purchase, second: int, found: Found) -> tuple[Pushed, Changes]:
         key = entity_key("user_id", purchase.user_id)
-        known = self._known(found, key)
-        before = known.get(HISTORY, {"item_ids": [], "item_times": []})
+        outcome, told = self._after(purchase, second, self._known(found, key))
+        return outcome, {
+            view: [_row(view, purchase.user_id, after.values, after.as_of)]
+            for view, after in told.items()
+        }
+
+    def _after(
+        self, purchase: Purchase, second: int, known: Mapping[str, "_Held"]
+    ) -> tuple[Pushed, dict[str, "_Held"]]:
+        """What one more purchase changes in what is held of its shopper."""
+        before = known[HISTORY].values if HISTORY in known else {"item_ids": [], "item_times": []}
         held = [*zip(before["item_times"] or [], before["item_ids"] or [], strict=True)]
         if (second, purchase.item_id) in held:
             return Pushed.DUPLICATE, {}
         entries = _in_order([*held, (second, purchase.item_id)])[-self.recent :]
         if (second, purchase.item_id) not in entries:
             return Pushed.TOO_OLD, {}
-        events = [found[view.name][key].event for view in self._views if view.name in known]
-        as_of = max([*(event // _SECOND for event in events), second + 1])
+        as_of = max([*(each.as_of for each in known.values()), second + 1])
         after = _history(entries)
-        told = {HISTORY: after}
+        told: dict[str, Mapping[str, Any]] = {HISTORY: after}
         stats = known.get(STATS)
-        first = _first(stats, found[STATS][key].event // _SECOND) if stats else None
-        if counted := _stats(stats, first, held, after, as_of):
+        first = _first(stats.values, stats.as_of) if stats else None
+        if counted := _stats(stats.values if stats else None, first, held, after, as_of):
             told[STATS] = counted
         for made in self.embeddings:
             vector = made.of(after["item_ids"], after["item_times"])
             told[made.view] = {"embedding": vector, "encoder": made.version}
-        return Pushed.APPLIED, {
-            view: [_row(view, purchase.user_id, values, as_of)] for view, values in told.items()
-        }
+        return Pushed.APPLIED, {view: _Held(dict(each), as_of) for view, each in told.items()}
 
-    def _known(self, found: Found, key: bytes) -> dict[str, dict[str, Any]]:
+    def _known(self, found: Found, key: bytes) -> dict[str, "_Held"]:
         if missing := [view.name for view in self._views if view.name not in found]:
             raise StoreError(f"no place for {', '.join(missing)}", where=self.repo.place, fix=APPLY)
         return {
-            view.name: view.decoded(found[view.name][key].messages)
+            view.name: _Held(
+                view.decoded(found[view.name][key].messages), found[view.name][key].event // _SECOND
+            )
             for view in self._views
             if key in found[view.name]
         }

@@ -14,8 +14,9 @@ from typing import Any
 import numpy as np
 
 from features.errors import VersionMismatchError
-from recsys.arrays import PAD, Floats, Ints
+from recsys.arrays import PAD, Bools, Floats, Ints
 from recsys.errors import ArtifactError
+from recsys.sparse import matrix
 from recsys.tables import read_array, read_json, read_table
 
 
@@ -66,6 +67,20 @@ class Catalogue:
         """Code of each item's brand (-1: none) and the brand per code."""
         return _codes(self.brands)
 
+    def in_category(self, name: str) -> Bools:
+        """Which items (I,) have a category of that name anywhere on their path."""
+        members = np.zeros(len(self), bool)
+        members[self._by_category.get(name, [])] = True
+        return members
+
+    @cached_property
+    def _by_category(self) -> dict[str, list[int]]:
+        found: dict[str, list[int]] = {}
+        for item, path in enumerate(self.categories):
+            for name in set(path):
+                found.setdefault(name, []).append(item)
+        return found
+
     @property
     def leaf_codes(self) -> Ints:
         """Code of each item's narrowest category; -1: none."""
@@ -75,6 +90,16 @@ class Catalogue:
     def brand_codes(self) -> Ints:
         """Code of each item's brand; -1: none."""
         return self.makers[0]
+
+    @cached_property
+    def groups(self) -> tuple[tuple[Ints, Any], ...]:
+        """Codes of category, parent category and brand, and each as sparse rows (I, groups)."""
+        size, found = len(self), []
+        for codes in (self.leaf_codes, self.parent_codes, self.brand_codes):
+            named = np.flatnonzero(codes != PAD)
+            shape = (size, int(codes.max(initial=0)) + 1)
+            found.append((codes, matrix(named, codes[named], np.ones(len(named)), shape)))
+        return tuple(found)
 
     def positions(self, ids: Iterable[str]) -> Ints:
         """Positions of ids; -1 for an id that is not in the catalogue."""

@@ -17,7 +17,12 @@ DEFAULT = "default.json"  # the list of whoever has none
 
 def shopper_lists(folder: Path) -> Iterator[ShopperList]:
     """Stream all lists of an artifact."""
-    for batch in pq.ParquetFile(folder / LISTS).iter_batches(batch_size=2_000):
+    yield from lists_in(folder / LISTS)
+
+
+def lists_in(file: Path) -> Iterator[ShopperList]:
+    """Stream all lists of a file."""
+    for batch in pq.ParquetFile(file).iter_batches(batch_size=2_000):
         yield from map(_from_row, batch.to_pylist())
 
 

@@ -1,6 +1,6 @@
 """The online store of a release: look-ups that refuse other versions, purchases pushed."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -38,10 +38,15 @@ def _links(artifacts: Mapping[str, Artifact]) -> Any:
     return read_json(artifacts["index"].path / _LINKS / "collaborative.json")
 
 
-def lookup_of(settings: Settings, release: Release, artifacts: Mapping[str, Artifact]) -> Lookup:
-    """Look shoppers up as the release wants them."""
+def lookup_of(
+    settings: Settings,
+    release: Release,
+    artifacts: Mapping[str, Artifact],
+    views: Sequence[str] = (),
+) -> Lookup:
+    """Look shoppers up as the release wants them: all views, or some."""
     clock = clock_of(settings, release)
-    return Lookup(repo_of(settings), None, clock, versions=versions_of(artifacts))
+    return Lookup(repo_of(settings), None, clock, versions=versions_of(artifacts), views=views)
 
 
 def pusher_of(settings: Settings, artifacts: Mapping[str, Artifact]) -> Pusher:

@@ -15,7 +15,10 @@ GRID = (0.0, 0.1, 0.25, 0.5, 1.0, 2.0)
 
 
 class Reranker(Protocol):
-    """Scores titles for shoppers: log-probability with the shopper's adapter minus without."""
+    """Scores titles for shoppers: log-probability with the shopper's adapter minus without.
+
+    For several threads at once.
+    """
 
     def score(self, user_vectors: Floats, items: Ints) -> Floats:
         """Scores (U, K) of items (U, K) for taste vectors (U, D); -inf at padding (-1)."""

@@ -20,6 +20,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from features.settings import FeaturesSettings, Part
 from personalizer.config import PersonalizerConfig
 from recsys.errors import SettingsError
+from recsys.service.config import ServiceSettings
 
 FILE = "tailor.toml"
 # not settings: where to look for the settings, and for the state
@@ -112,6 +113,77 @@ class ListSettings(Part):
     rerank: int = Field(20, ge=0, description="top items the language model reorders; 0: none")
 
 
+class PreferenceSettings(Part):
+    """The preference task: which of a few products did this shopper buy?"""
+
+    laws: tuple[str, ...] = Field(
+        ("next",), description="distractor laws that a release is measured by; empty: none"
+    )
+    methods: tuple[str, ...] = Field((), description="scorers to measure; empty: all that are fast")
+    options: int = Field(4, ge=2, le=26, description="options of a question, the answer among them")
+    category_level: str = Field(
+        "leaf",
+        pattern="^(leaf|[1-9][0-9]*)$",
+        description="what a category is: leaf for the whole path, or how many of its steps count",
+    )
+    least_categories: int = Field(
+        5, ge=1, description="categories a shopper has to have bought in, to be asked at all"
+    )
+    shoppers: int = Field(3000, ge=1, description="shoppers who are measured, at most")
+    release_shoppers: int = Field(
+        500, ge=1, description="shoppers who are measured when a release is, at most"
+    )
+    personalizer_minutes: float = Field(
+        2.0,
+        ge=0,
+        description="minutes that one way of personalising may take, as far as can be told",
+    )
+
+
+class DecisionSettings(Part):
+    """Do no harm: what it takes to decide for a slice of the shoppers by itself."""
+
+    least_shoppers: int = Field(
+        50,
+        ge=2,
+        description="validation shoppers a slice needs; one with fewer is served like everyone",
+    )
+
+
+class ReportSettings(Part):
+    """The report, and what it takes to ship: said before anything is measured."""
+
+    minimum_effect: float = Field(
+        0.005,
+        gt=0,
+        description="difference of NDCG@10 to the live release that matters; a release that may "
+        "be worse by more than this is not to be shipped",
+    )
+    examples: int = Field(10, ge=0, description="shoppers shown with everything; half are misses")
+    hour_price: float = Field(
+        0.0, ge=0, description="price of an hour of this machine, for costs; 0: seconds only"
+    )
+    preference: PreferenceSettings = PreferenceSettings()
+
+
+class SourceSettings(Part):
+    """Where the scheduled runs find raw files."""
+
+    reviews: list[str] = Field(
+        [],
+        description="purchases of an interval: paths, with * and with {start:%Y-%m-%d} or "
+        "{end:%Y-%m-%d} where they name it; rows of other days are passed over",
+    )
+
+
+class BatchSettings(Part):
+    """Batch scoring."""
+
+    shards: int = Field(
+        4, ge=1, le=9_999, description="pieces in which shoppers are scored; a kill costs one"
+    )
+
+
 class ResultsSettings(Part):
     """The results database."""
 
@@ -163,7 +235,12 @@ class Settings(BaseSettings):
     candidates: CandidateSettings = CandidateSettings()
     ranker: RankerSettings = RankerSettings()
     lists: ListSettings = ListSettings()
+    decision: DecisionSettings = DecisionSettings()
+    report: ReportSettings = ReportSettings()
+    sources: SourceSettings = SourceSettings()
+    batch: BatchSettings = BatchSettings()
     results: ResultsSettings = ResultsSettings()
+    service: ServiceSettings = ServiceSettings()
     log: LogSettings = LogSettings()
 
     @classmethod

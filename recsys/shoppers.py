@@ -18,7 +18,7 @@ from recsys.arrays import PAD, Floats, Ints, Longs, Objects, spans
 from recsys.catalogue import Catalogue
 from recsys.errors import ArtifactError, extra
 from recsys.sparse import matrix
-from recsys.tables import hash_order, read_table
+from recsys.tables import WHOLE, Shard, hash_order, read_shard, read_table
 
 with extra("recsys"):
     import pyarrow as pa
@@ -38,7 +38,7 @@ STATS = (
     "purchases_90d",
     "purchases_365d",
 )
-DAY = 86_400
+DAY, HISTORY = 86_400, "user_history"
 FADES = {"recent": 0.7, "whole": 0.9}  # what a purchase keeps of its weight with each later one
 
 
@@ -59,7 +59,7 @@ class Shoppers:
     def __len__(self) -> int:
         return len(self.user_ids)
 
-    @property
+    @cached_property
     def lengths(self) -> Longs:
         """Purchases kept per shopper."""
         return np.diff(self.indptr)
@@ -85,6 +85,16 @@ class Shoppers:
         return after[0][0], after[1][1]
 
     def profile(self, kind: str, items: int) -> Any:
+        """Weigh each shopper's purchases over the catalogue; many sources ask for the same."""
+        if (kind, items) not in self._profiles:
+            self._profiles[kind, items] = self._profile(kind, items)
+        return self._profiles[kind, items]
+
+    @cached_property
+    def _profiles(self) -> dict[tuple[str, int], Any]:
+        return {}
+
+    def _profile(self, kind: str, items: int) -> Any:
         """Weigh each shopper's purchases over the catalogue: sparse rows (U, items).
 
         `recent` fades quickly, `whole` slowly, by how many purchases are strictly later;
@@ -136,17 +146,28 @@ class Shoppers:
 
     @classmethod
     def load(
-        cls, moment: Path, embeddings: Path, catalogue: Catalogue, *, own_moments: bool = False
+        cls,
+        moment: Path,
+        embeddings: Path,
+        catalogue: Catalogue,
+        *,
+        own_moments: bool = False,
+        shard: Shard = WHOLE,
     ) -> "Shoppers":
-        """Everyone with features at a moment, in an order that carries no information."""
-        history = read_table(moment / "user_history", [*_HISTORY, "event_timestamp"])
-        if not history.num_rows:
+        """Everyone with features at a moment, in an order that carries no information.
+
+        Or one of several shards: that order cut in pieces, without holding the others.
+        """
+        history = read_shard(moment / "user_history", [*_HISTORY, "event_timestamp"], shard)
+        if not history.num_rows and shard == WHOLE:
             raise ArtifactError("no shopper has a history", where=str(moment))
         history = history.take(hash_order(history["user_id"].to_pylist()))
-        stats = read_table(moment / "user_purchase_stats", ["user_id", *STATS])
-        taste = read_table(embeddings / "user_embedding", ["user_id", "embedding", "encoder"])
+        stats = read_shard(moment / "user_purchase_stats", ["user_id", *STATS], shard)
+        taste = read_shard(
+            embeddings / "user_embedding", ["user_id", "embedding", "encoder"], shard
+        )
         columns = [_aligned(table, history) for table in (history, stats, taste)]
-        as_of = _utc(history["event_timestamp"][0].as_py())
+        as_of = _as_of(history, moment)
         found = _assemble(columns[0] | columns[1] | columns[2], catalogue, as_of)
         return replace(found, own_moments=own_moments)
 
@@ -176,12 +197,45 @@ class Shoppers:
         )
 
     @classmethod
+    def from_row(cls, row: Mapping[str, Any], catalogue: Catalogue, as_of: datetime) -> "Shoppers":
+        """Make one shopper: what `from_rows` makes of her row, without the detour over a table."""
+        ids, times = row.get("item_ids") or (), row.get("item_times") or ()
+        if len(ids) != len(times):
+            raise ArtifactError("a history has more items than times, or fewer", where=HISTORY)
+        items = catalogue.positions(ids)
+        known = items != PAD
+        vectors = np.zeros((1, catalogue.vectors.shape[1]), np.float32)
+        if (embedding := row.get("embedding")) is not None:
+            _check_encoder({row.get("encoder")}, {len(embedding)}, catalogue)
+            vectors[0] = embedding
+        stats = {name: row.get(name) for name in STATS}
+        return cls(
+            user_ids=np.array([row["user_id"]], dtype=object),
+            indptr=np.array([0, np.count_nonzero(known)], np.int64),
+            items=items[known],
+            times=np.array(times, np.int64)[known],
+            stats={
+                name: np.array([np.nan if value is None else value], np.float32)
+                for name, value in stats.items()
+            },
+            vectors=vectors,
+            as_of=_utc(as_of),
+        )
+
+    @classmethod
     def from_rows(
         cls, rows: Iterable[Mapping[str, Any]], catalogue: Catalogue, as_of: datetime
     ) -> "Shoppers":
         """Shoppers from look-up values by feature name; what a row lacks counts as unknown."""
         table = pa.Table.from_pylist([dict(row) for row in rows], schema=_SCHEMA)
         return _assemble({name: table[name] for name in _SCHEMA.names}, catalogue, _utc(as_of))
+
+
+def _as_of(history: Any, moment: Path) -> datetime:
+    """The moment of the features; an empty shard takes it from the others."""
+    if not history.num_rows:
+        history = read_table(moment / "user_history", ["event_timestamp"])
+    return _utc(history["event_timestamp"][0].as_py())
 
 
 def _strictly_later(owner: Longs, clock: Longs) -> tuple[Longs, Longs]:
@@ -228,7 +282,7 @@ def _assemble(columns: Mapping[str, Any], catalogue: Catalogue, as_of: datetime)
     items = catalogue.positions(pc.list_flatten(columns["item_ids"]).to_pylist())
     times = np.asarray(pc.list_flatten(columns["item_times"]), np.int64)
     if len(items) != len(times):
-        raise ArtifactError("histories have more items than times, or fewer", where="user_history")
+        raise ArtifactError("histories have more items than times, or fewer", where=HISTORY)
     known = items != PAD
     kept = np.bincount(np.repeat(np.arange(users), counts)[known], minlength=users)
     return Shoppers(
@@ -246,18 +300,24 @@ def _floats(column: Any) -> Floats:
     return np.asarray(column.cast(pa.float32(), safe=False).to_numpy(), np.float32)
 
 
-def _vectors(columns: Mapping[str, Any], catalogue: Catalogue) -> Floats:
-    """Taste vectors (U, D); those of another encoder are refused."""
-    others = set(columns["encoder"].to_pylist()) - {catalogue.encoder, None}
-    lengths = set(pc.list_value_length(columns["embedding"]).to_pylist()) - {None}
-    dim = catalogue.vectors.shape[1]
+def _check_encoder(
+    encoders: set[str | None], lengths: set[int | None], catalogue: Catalogue
+) -> None:
+    others, dim = encoders - {catalogue.encoder, None}, catalogue.vectors.shape[1]
     if others or not lengths <= {dim}:
         raise VersionMismatchError(
-            f"taste vectors of {sorted(others) or lengths} met items of "
+            f"taste vectors of {sorted(map(str, others)) or lengths} met items of "
             f"{catalogue.encoder} ({dim} dimensions)",
             where="user_embedding",
             fix="build both with the same encoder",
         )
+
+
+def _vectors(columns: Mapping[str, Any], catalogue: Catalogue) -> Floats:
+    """Taste vectors (U, D); those of another encoder are refused."""
+    lengths = set(pc.list_value_length(columns["embedding"]).to_pylist()) - {None}
+    dim = catalogue.vectors.shape[1]
+    _check_encoder(set(columns["encoder"].to_pylist()), lengths, catalogue)
     vectors = np.zeros((len(columns["user_id"]), dim), np.float32)
     known = np.asarray(pc.is_valid(columns["embedding"]), bool)
     vectors[known] = np.asarray(pc.list_flatten(columns["embedding"]), np.float32).reshape(-1, dim)

@@ -1,14 +1,17 @@
 """Sparse rows: the best of each, and single values out of many."""
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from recsys.arrays import PAD, Floats, Ints, Longs, padded
+from recsys.arrays import PAD, Floats, Ints, Longs, padded, spans
 from recsys.errors import extra
 
 with extra("recsys"):
     from scipy import sparse
+
+
+WIDE = 1 << 17
 
 
 def matrix(rows: Any, columns: Any, values: Any, shape: tuple[int, int]) -> Any:
@@ -32,6 +35,44 @@ def matrix(rows: Any, columns: Any, values: Any, shape: tuple[int, int]) -> Any:
     return made
 
 
+class Row(NamedTuple):
+    """One sparse row, for those who need no algebra: making it costs next to nothing."""
+
+    indices: Longs
+    data: Floats
+    shape: tuple[int, int]
+    wide: Floats  # every column, also where nothing is stored
+
+    @property
+    def indptr(self) -> Longs:
+        """Where the row begins and ends."""
+        return np.array([0, len(self.data)], np.int64)
+
+    @property
+    def nnz(self) -> int:
+        """How many values are stored."""
+        return len(self.data)
+
+
+def product(left: Any, right: Any) -> Any:
+    """Multiply sparse rows by a matrix; columns rise in each row.
+
+    One row takes a shorter way to the same sums, to the last bit: both add up in the order of the
+    entries. A catalogue so large that a row of it is no small matter takes scipy's way.
+    """
+    if left.shape[0] != 1 or right.shape[1] > WIDE:
+        found = left @ right
+        found.sort_indices()
+        return found
+    starts = right.indptr[left.indices].astype(np.int64)
+    counts = right.indptr[left.indices + 1] - starts
+    at = spans(starts, counts)
+    sums = np.zeros(right.shape[1], np.float32)
+    np.add.at(sums, right.indices[at], np.repeat(left.data, counts) * right.data[at])
+    columns = np.flatnonzero(sums != 0)  # numpy finds booleans ten times faster
+    return Row(columns, sums[columns], (1, right.shape[1]), sums)
+
+
 def top_of_rows(found: Any, k: int) -> tuple[Ints, Floats]:
     """Find the best k columns of each sparse row and their values; ties by column, also at k.
 
@@ -52,6 +93,8 @@ def top_of_rows(found: Any, k: int) -> tuple[Ints, Floats]:
 
 def values_at(found: Any, items: Ints) -> Floats:
     """Values (U, P) of the columns `items` (U, P) of each row; 0 where nothing is stored."""
+    if isinstance(found, Row):
+        return np.where(items == PAD, np.float32(0), found.wide[items])
     wide = np.zeros(items.shape, np.float32)
     width = found.shape[1]
     if not found.nnz or not items.size:

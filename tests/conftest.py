@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
     from recsys.pipeline.run import RunResult
+    from tests.running import Running
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")  # tests fetch nothing
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
@@ -39,6 +40,23 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             raise pytest.UsageError(f"{reason}, and TESTS_REQUIRE_SERVERS is set")
         for item in marked:
             item.add_marker(pytest.mark.skip(reason=reason))
+    _skip_without_browser([item for item in items if item.get_closest_marker("chromium")])
+
+
+def browser() -> str | None:
+    """An installed Chromium or Chrome; tests fetch none."""
+    found = map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))
+    return next((path for path in found if path), None)
+
+
+def _skip_without_browser(marked: list[pytest.Item]) -> None:
+    if not marked or browser():
+        return
+    reason = "no Chromium on the PATH"
+    if os.environ.get("TESTS_REQUIRE_SERVERS"):
+        raise pytest.UsageError(f"{reason}, and TESTS_REQUIRE_SERVERS is set")
+    for item in marked:
+        item.add_marker(pytest.mark.skip(reason=reason))
 
 
 @pytest.fixture(autouse=True)
@@ -80,6 +98,22 @@ def published(spark: "SparkSession", tmp_path_factory: pytest.TempPathFactory) -
     folder = tmp_path_factory.mktemp("a tiny shop")
     raw = tiny.shop(folder / "raw", seed=1)
     return Home(folder / "home", folder / "raw", run(tiny.settings(folder / "home"), raw=raw))
+
+
+@pytest.fixture(scope="session")
+def served(published: Home, tmp_path_factory: pytest.TempPathFactory) -> Iterator["Running"]:
+    """The service over real HTTP, on a copy of the published home.
+
+    It is shared: a test may send it purchases of shoppers of its own, and harm nothing else.
+    """
+    from recsys.service.app import create_app
+    from tests import tiny
+    from tests.running import Running
+
+    copy = tmp_path_factory.mktemp("served") / "home"
+    shutil.copytree(published.path, copy, symlinks=True)
+    with Running(create_app(tiny.settings(copy))) as running:
+        yield running
 
 
 @pytest.fixture

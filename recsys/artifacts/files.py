@@ -1,5 +1,7 @@
 """Writing so that a kill at any moment leaves the old state or the new one, never a mixture."""
 
+import ctypes
+import errno
 import hashlib
 import os
 from pathlib import Path
@@ -44,3 +46,20 @@ def link_atomically(link: Path, target: str) -> None:
     aside.symlink_to(target)
     aside.replace(link)
     sync(link.parent)
+
+
+def exchange(one: Path, other: Path) -> None:
+    """Let two folders change places in one step, where the system can; else in two."""
+    at, whole = -100, 2  # AT_FDCWD, RENAME_EXCHANGE
+    rename = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None)
+    if rename and not rename(at, os.fsencode(one), at, os.fsencode(other), whole):
+        sync(other.parent)
+        return
+    failed = ctypes.get_errno() if rename else errno.ENOSYS
+    if failed not in {errno.ENOSYS, errno.EINVAL}:
+        raise OSError(failed, os.strerror(failed), str(one))
+    between = one.with_name(f"{one.name}.between")  # another system or an old file system
+    other.rename(between)
+    one.rename(other)
+    between.rename(one)
+    sync(other.parent)

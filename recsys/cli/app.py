@@ -9,19 +9,27 @@ from features.errors import FeaturesError
 from personalizer.errors import PersonalizerError
 from recsys import __version__, log, settings
 from recsys.cli import (
+    airflow,
+    batch,
     benchmark,
+    candidate,
     config,
     data,
     db,
     doctor,
+    erase,
     evaluate,
     explain,
     features,
+    keys,
     personalizer,
     pipeline,
+    preference,
     profiles,
     read,
     release,
+    report,
+    serve,
 )
 from recsys.cli.output import errors
 from recsys.errors import TailorError
@@ -30,16 +38,24 @@ GROUPS = (
     pipeline,
     profiles,
     evaluate,
+    preference,
+    batch,
     benchmark,
+    candidate,
     data,
     read,
     explain,
     features,
     personalizer,
+    serve,
+    keys,
     release,
+    report,
     config,
     db,
+    airflow,
     doctor,
+    erase,
 )
 OURS = (TailorError, FeaturesError, PersonalizerError)
 

@@ -1,14 +1,15 @@
-"""`tailor evaluate ranking`: our lists beside published methods, on any raw files."""
+"""`tailor evaluate`: our lists and preferences beside other methods, on any raw files."""
 
 import argparse
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from recsys import environment
 from recsys.cli.output import as_json, out, table
 from recsys.cli.pipeline import raw_files, raw_options
+from recsys.cli.preference import task_options, with_task_options
 from recsys.cli.progress import Display
 from recsys.errors import SettingsError
 from recsys.settings import Settings
@@ -26,11 +27,24 @@ _COLUMNS = (
     "score s",
 )
 
+_PREFERENCES = (
+    "method",
+    "accuracy",
+    "95 % interval",
+    "guess-credited",
+    "abstained",
+    "ECE",
+    "tailor minus it",
+    "s",
+)
+
 
 def register(commands: Any) -> None:
     """Add the command group."""
     group = commands.add_parser("evaluate", help="measure on raw files, apart from the home")
-    command = group.add_subparsers(required=True).add_parser(
+    kinds = group.add_subparsers(required=True)
+    _register_preference(kinds)
+    command = kinds.add_parser(
         "ranking", help="measure two-stage ranking beside published methods, on raw files"
     )
     raw_options(command, required=True)
@@ -53,6 +67,35 @@ def register(commands: Any) -> None:
         metavar="NAME",
         help="published methods to measure; all for all (default: those that are fast)",
     )
+    output_options(command)
+    command.set_defaults(run=_ranking)
+
+
+def _register_preference(kinds: Any) -> None:
+    command = kinds.add_parser(
+        "preference", help="measure who tells which of a few products a shopper bought"
+    )
+    raw_options(command, required=True)
+    task_options(command)
+    command.add_argument(
+        "--methods",
+        nargs="+",
+        default=(),
+        metavar="NAME",
+        help="scorers to measure; all for all (default: those that are fast); tailor always is",
+    )
+    command.add_argument(
+        "--personalizer-minutes",
+        type=float,
+        metavar="M",
+        help="a way of personalising that would take longer is left out",
+    )
+    output_options(command)
+    command.set_defaults(run=_preference)
+
+
+def output_options(command: argparse.ArgumentParser) -> None:
+    """Where to work, and where the figures go."""
     command.add_argument(
         "--keep",
         type=Path,
@@ -62,12 +105,11 @@ def register(commands: Any) -> None:
     command.add_argument(
         "--json", type=Path, metavar="OUT", help="write all figures to this file; - prints them"
     )
-    command.set_defaults(run=_ranking)
 
 
 def _ranking(args: argparse.Namespace, settings: Settings) -> int:
     environment.check()
-    _make_room(args.json)
+    make_room(args.json)
 
     from recsys.evaluation.ranking import evaluate_ranking
 
@@ -81,17 +123,42 @@ def _ranking(args: argparse.Namespace, settings: Settings) -> int:
             keep=args.keep,
             observer=display,
         )
-    if args.json == _STDOUT:
-        as_json(result)
-        return 0
-    show(result)
-    if args.json is not None:
-        args.json.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
-        out().print(f"all figures: {out().escape(str(args.json))}", soft_wrap=True)
+    hand_out(result, args.json, show)
     return 0
 
 
-def _make_room(path: Path | None) -> None:
+def _preference(args: argparse.Namespace, settings: Settings) -> int:
+    environment.check()
+    make_room(args.json)
+
+    from recsys.evaluation.preference.run import evaluate_preference
+
+    with Display() as display:
+        result = evaluate_preference(
+            raw_files(args),
+            with_task_options(settings, args),
+            law=args.law,
+            keep=args.keep,
+            observer=display,
+        )
+    hand_out(result, args.json, show_preference)
+    return 0
+
+
+def hand_out(
+    result: Mapping[str, Any], path: Path | None, draw: Callable[[Mapping[str, Any]], None]
+) -> None:
+    """Print the figures, as a table or as JSON, and write them where asked."""
+    if path == _STDOUT:
+        as_json(result)
+        return
+    draw(result)
+    if path is not None:
+        path.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+        out().print(f"all figures: {out().escape(str(path))}", soft_wrap=True)
+
+
+def make_room(path: Path | None) -> None:
     """See before hours of work that their result can be written."""
     if path in {None, _STDOUT}:
         return
@@ -125,6 +192,50 @@ def show(result: Mapping[str, Any]) -> None:
         soft_wrap=True,
     )
     out().print(f"{result['seconds_total']:,.0f} s, {result['peak_mib']:,} MiB at the peak")
+
+
+def show_preference(result: Mapping[str, Any]) -> None:
+    """Draw what each scorer reaches, what blind guessing reaches, and what the model adds."""
+    table(
+        f"Which of {result['options']} products did she buy: {result['n']:,} shoppers "
+        f"(distractors {result['told']}, category level {result['category_level']})",
+        _PREFERENCES,
+        list(_preferences(result)),
+        right=_PREFERENCES[1:],
+    )
+    for name, why in result["failed"].items():
+        out().print(f"[yellow]left out[/] {name}: {out().escape(why)}", soft_wrap=True)
+    probes = result["probes"]
+    given = ", ".join(
+        f"{n} {probes['guessers'][n]['accuracy']:.3f}" for n in probes["above_chance"]
+    )
+    out().print(
+        f"blind guessers above chance ({probes['chance']:.3f}): {given or 'none'}", soft_wrap=True
+    )
+    for name, each in result["ablations"].items():
+        low, high = each["headline_minus_it"]["ci"]
+        diff = each["headline_minus_it"]["accuracy_diff"]
+        out().print(
+            f"{name}: {each['accuracy']:.4f}; tailor minus it {diff:+.4f} "
+            f"({_between((low, high), '+')})",
+            soft_wrap=True,
+        )
+    out().print(f"{result['seconds_total']:,.0f} s, {result['peak_mib']:,} MiB at the peak")
+
+
+def _preferences(result: Mapping[str, Any]) -> Iterator[Sequence[str]]:
+    for name, method in result["methods"].items():
+        ours = result["paired"].get(name)
+        yield (
+            name,
+            f"{method['accuracy']:.4f}",
+            _between(method["ci"]),
+            f"{method['guess_credited']:.4f}",
+            f"{method['abstained']:.3f}",
+            f"{method['ece']:.3f}",
+            f"{ours['accuracy_diff']:+.4f} ({_between(ours['ci'], '+')})" if ours else "",
+            _seconds(method["seconds"]),
+        )
 
 
 def _rows(result: Mapping[str, Any]) -> Iterator[Sequence[str]]:

@@ -3,10 +3,7 @@
 import argparse
 import math
 from collections.abc import Sequence
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
-
-import numpy as np
 
 from recsys.cli.output import as_json, errors, out, table
 from recsys.errors import TailorError
@@ -14,8 +11,6 @@ from recsys.settings import Settings
 
 if TYPE_CHECKING:
     from recsys.ranker import Contribution, Explanation, Origin
-    from recsys.recommend import Recommender
-    from recsys.shoppers import Shoppers
 
 SHOWN = 15  # contributions in the table; the others stand in one row
 
@@ -30,6 +25,7 @@ def register(commands: Any) -> None:
 
 
 def _explain(args: argparse.Namespace, settings: Settings) -> int:
+    from recsys.explaining import document, explained, known_shopper
     from recsys.pipeline import parts
     from recsys.published import Published
 
@@ -44,7 +40,7 @@ def _explain(args: argparse.Namespace, settings: Settings) -> int:
         raise TailorError(
             f"no item {args.item!r}", where=where, fix="`tailor recommend USER` shows ids of items"
         )
-    shopper = _shopper(parts.shoppers_at(inputs, "serve", catalogue), args.user, where)
+    shopper = known_shopper(parts.shoppers_at(inputs, "serve", catalogue), args.user, where)
     recommender = parts.two_stage_at(inputs, "serve", catalogue, settings)
     found, sources = explained(recommender, shopper, item)
     head = {
@@ -58,52 +54,6 @@ def _explain(args: argparse.Namespace, settings: Settings) -> int:
     else:
         _show(head, found, sources, recommender.options.pool)
     return 0 if found else 1
-
-
-def _shopper(shoppers: "Shoppers", user: str, where: str) -> "Shoppers":
-    rows = np.flatnonzero((shoppers.user_ids == user) & (shoppers.lengths > 0))
-    if not len(rows):
-        raise TailorError(
-            f"no purchase of shopper {user!r} is known",
-            where=where,
-            fix="check the id; strangers get what is popular, with nothing to explain",
-        )
-    return shoppers.take(rows[:1])
-
-
-def explained(
-    recommender: "Recommender", shopper: "Shoppers", item: int
-) -> tuple["Explanation | None", list["Origin"]]:
-    """Explain an item to one shopper; one that was not pooled is looked for in all of a source."""
-    from recsys.candidates.pool import DEPTH, build_pool
-    from recsys.ranker import build_features, explain_item, origins
-
-    if recommender.ranker is None:
-        raise TailorError("there is no ranker", where="tailor explain", fix="run `tailor run`")
-    size, mask = recommender.options.pool, recommender.options.mask_history
-    pool = build_pool(shopper, recommender.sources, size, mask_history=mask)
-    features = build_features(shopper, pool, recommender.shelf)
-    found = explain_item(recommender.ranker, pool, features, item)
-    depth = max(DEPTH, size) if found else len(recommender.shelf.catalogue)
-    return found, origins(recommender.sources, shopper, item, depth)
-
-
-def document(found: "Explanation | None", sources: Sequence["Origin"]) -> dict[str, Any]:
-    """Lay an explanation out for machines: ranks from 1, null for what is not there."""
-    return {
-        "rank": found.rank + 1 if found else None,
-        "score": found.score if found else None,
-        "base": found.base if found else None,
-        "sources": [asdict(one) | {"rank": one.rank + 1} for one in sources],
-        "contributions": [
-            asdict(one) | {"value": _known(one.value), "words": one.words}
-            for one in (found.contributions if found else ())
-        ],
-    }
-
-
-def _known(value: float) -> float | None:
-    return value if math.isfinite(value) else None
 
 
 def _show(

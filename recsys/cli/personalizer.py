@@ -1,11 +1,14 @@
 """`tailor personalizer`: train the language model, serve it, export its adapters."""
 
 import argparse
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from recsys import environment
-from recsys.cli.output import as_json, errors, out
+from recsys.cli.evaluate import hand_out, make_room, output_options
+from recsys.cli.output import as_json, errors, out, table
+from recsys.cli.pipeline import raw_files, raw_options
 from recsys.cli.progress import Display
 from recsys.settings import Settings
 
@@ -21,6 +24,15 @@ def register(commands: Any) -> None:
         command = group.add_parser(name, help=what)
         command.add_argument("--json", action="store_true", help="print the figures as JSON")
         command.set_defaults(run=_stage, stage=stage)
+    measuring = group.add_parser(
+        "evaluate", help="train on some shoppers and measure on others, on raw files"
+    )
+    raw_options(measuring, required=True)
+    measuring.add_argument(
+        "--steps", type=int, metavar="N", help="training steps of the hypernetwork"
+    )
+    output_options(measuring)
+    measuring.set_defaults(run=_evaluate)
     serving = group.add_parser("serve", help="scores, adapters and text over HTTP")
     serving.add_argument("--host", help="address to listen at (default: the setting)")
     serving.add_argument("--port", type=int, help="port to listen at (default: the setting)")
@@ -52,6 +64,53 @@ def _stage(args: argparse.Namespace, settings: Settings) -> int:
         out().print(f"{name}: {value}")
     out().print(f"{args.stage}: {out().escape(str(made.path))}", soft_wrap=True)
     return 0
+
+
+def _evaluate(args: argparse.Namespace, settings: Settings) -> int:
+    environment.check()
+    make_room(args.json)
+
+    from recsys.evaluation.personal.run import STEPS, evaluate_personalizer
+
+    with Display() as display:
+        result = evaluate_personalizer(
+            raw_files(args),
+            settings,
+            steps=args.steps or STEPS,
+            keep=args.keep,
+            observer=display,
+        )
+    hand_out(result, args.json, _show)
+    return 0
+
+
+def _show(result: Mapping[str, Any]) -> None:
+    """The figures for a person."""
+    rows = {
+        **result["methods"],
+        **{f"p2p, {name} embedding": each for name, each in result["controls"].items()},
+        "the embedding alone": result["embedding_alone"],
+    }
+    table(
+        f"{result['n_users']:,} held-out shoppers, four options, nothing of them in P2P's prompt",
+        ("method", "accuracy", "95 % interval", "ms a question"),
+        [
+            (
+                name,
+                f"{each['accuracy']:.3f}",
+                "{:.3f} to {:.3f}".format(*each["ci"]),
+                f"{each['ms_per_question']:.1f}" if "ms_per_question" in each else "",
+            )
+            for name, each in rows.items()
+        ],
+    )
+    apart = result["splits"]["ood"]["p2p"]["accuracy"]
+    out().print(f"p2p on shoppers of clusters that nobody taught of: {apart:.3f}")
+    out().print(
+        f"trained in {result['train_seconds']:.0f} s; "
+        f"{result['adapters_per_second']:,.0f} adapters a second, "
+        f"{result['oppu_seconds_per_user']:.2f} s for one trained alone"
+    )
 
 
 def _serve(args: argparse.Namespace, settings: Settings) -> int:

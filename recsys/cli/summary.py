@@ -37,6 +37,7 @@ def show_demo(settings: Settings, result: DemoResult) -> None:
         f"  {prefix} recommend {shoppers[0]}\n"
         f"  {prefix} lookup {shoppers[0]}\n"
         f"  {prefix} profiles show {shoppers[0]}\n"
+        f"  {prefix} report\n"
         f"  {prefix} release list\n"
         f"  {prefix} config show\n"
         f"  {prefix} run --reviews YOUR-REVIEWS… --items YOUR-ITEMS…",

@@ -16,7 +16,7 @@ with extra("recsys"):
     from sklearn.metrics import silhouette_score
     from threadpoolctl import threadpool_limits
 
-__all__ = ["Personas", "find", "pooled"]
+__all__ = ["Personas", "clusters", "find", "pooled"]
 
 LEAST_MEMBERS = 5  # a group must not be a single shopper in disguise
 _LEARNT, _SAMPLE = 20_000, 1_000  # shoppers that groups are learnt and measured on
@@ -47,19 +47,25 @@ def find(known: Sequence[History], vectors: Floats, *, most: int, seed: int) -> 
     known, vectors = [known[row] for row in order], vectors[order]
     everyone = pooled(known, len(known))
     rows = np.flatnonzero(np.any(vectors, axis=1)) if vectors.size else np.array([], np.int64)
-    # small products: several threads would only wait for each other
-    with threadpool_limits(1):
-        tried = [_cluster(vectors[rows], k, seed) for k in range(2, most + 1)]
-    fits = [fit for fit in tried if fit is not None]
-    if not fits:
-        return Personas(np.zeros((0, vectors.shape[1]), np.float32), (), everyone, 0.0)
-    score, centres, labels = max(fits, key=lambda fit: fit[0])
+    score, centres, labels = clusters(vectors[rows], most=most, seed=seed)
     groups = []
     for group, centre in enumerate(centres):
         mine = rows[labels == group]
         typical = mine[np.argsort(-(vectors[mine] @ centre), kind="stable")][:_NEAR]
         groups.append(pooled([known[row] for row in typical], len(mine)))
     return Personas(centres, tuple(groups), everyone, score)
+
+
+def clusters(vectors: Floats, *, most: int, seed: int) -> tuple[float, Floats, Longs]:
+    """Silhouette, centres of length one and labels; no centre where there is nothing to part."""
+    # small products: several threads would only wait for each other
+    with threadpool_limits(1):
+        tried = [_cluster(vectors, k, seed) for k in range(2, most + 1)]
+    fits = [fit for fit in tried if fit is not None]
+    if not fits:
+        none = np.zeros((0, vectors.shape[1]), np.float32)
+        return 0.0, none, np.full(len(vectors), -1, np.int64)
+    return max(fits, key=lambda fit: fit[0])
 
 
 def _cluster(vectors: Floats, k: int, seed: int) -> tuple[float, Floats, Longs] | None:

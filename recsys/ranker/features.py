@@ -14,7 +14,7 @@ from recsys.candidates.pool import Pool
 from recsys.catalogue import Catalogue, ItemStats
 from recsys.sales import Sales
 from recsys.shoppers import Shoppers
-from recsys.sparse import matrix, values_at
+from recsys.sparse import product, values_at
 
 SIMILAR_TO = 10  # last items a candidate is compared with
 NOBODY = -2  # stands in a history where nothing is, so that it matches no code, not even "unknown"
@@ -107,10 +107,10 @@ def build_features(shoppers: Shoppers, pool: Pool, shelf: Shelf) -> Features:
     ]
     names = feature_names(pool.sources)
     real = pool.real
-    values = np.empty((int(real.sum()), len(names)), np.float32)
+    values = np.empty((len(names), *real.shape), np.float32)
     for column, plane in enumerate(planes):
-        values[:, column] = np.broadcast_to(plane, real.shape)[real]
-    return Features(names, values, real)
+        values[column] = plane
+    return Features(names, np.ascontiguousarray(values[:, real].T), real)
 
 
 def _similarities(shoppers: Shoppers, items: Ints, catalogue: Catalogue) -> list[Floats]:
@@ -194,14 +194,9 @@ def _shares(shoppers: Shoppers, items: Ints, catalogue: Catalogue) -> list[Float
     views = [shoppers.profile(view, size) for view in ("whole", "recent")]
     totals = [np.maximum(view.sum(axis=1), 1e-6).astype(np.float32)[:, None] for view in views]
     planes = []
-    for codes in (catalogue.leaf_codes, catalogue.parent_codes, catalogue.brand_codes):
-        named = np.flatnonzero(codes != PAD)
-        groups = int(codes.max(initial=0)) + 1
-        of_group = matrix(named, codes[named], np.ones(len(named)), (size, groups))
+    for codes, of_group in catalogue.groups:
         for view, total in zip(views, totals, strict=True):
-            held = view @ of_group
-            held.sort_indices()
-            share = values_at(held, codes[items]) / total
+            share = values_at(product(view, of_group), codes[items]) / total
             planes.append(np.where(codes[items] == PAD, np.nan, share).astype(np.float32))
     return planes
 

@@ -148,6 +148,28 @@ def test_what_is_pushed_is_seen_by_the_next_look_up(computed, settings, tmp_path
 
 
 @pytest.mark.spark
+def test_what_is_imagined_is_what_pushing_leaves_and_nothing_is_written(computed, tmp_path):
+    with store_settings("sqlite") as settings:
+        repo = filled(tmp_path, settings, computed((*ANN, "bob oil 2024-02-02"), AS_OF))
+        lookup = Lookup(repo, timedelta(days=9_999), lambda: AS_OF, views=VIEWS)
+        push = pusher(repo, computed)
+        for user, items in (("ann", ("wax", "soap")), ("bob", ("balm",)), ("eve", ("comb",))):
+            bought_now = [purchase(f"{user} {item} 2024-03-05") for item in items]
+            before = lookup.lookup([user])[0]
+            imagined = push.imagine(before, bought_now)
+            unchanged = lookup.lookup([user])[0]
+            assert {v: dict(before.values(v)) for v in VIEWS} == {
+                v: dict(unchanged.values(v)) for v in VIEWS
+            }
+            assert [push.push(each) for each in bought_now] == [Pushed.APPLIED] * len(bought_now)
+            after = lookup.lookup([user])[0]
+            for view in VIEWS:
+                for name, value in after.values(view).items():
+                    assert imagined[view][name] == pytest.approx(value, nan_ok=True), (view, name)
+        lookup.close()
+
+
+@pytest.mark.spark
 def test_the_same_purchase_twice_changes_nothing(computed, settings, tmp_path):
     repo = filled(tmp_path, settings, computed(ANN, AS_OF))
     push, wax = pusher(repo, computed), purchase("ann wax 2024-03-05")

@@ -232,7 +232,7 @@ def test_an_unchanged_run_skips_every_stage(home: Home, capsys: pytest.CaptureFi
     assert done["release"] == home.result.release
     assert done["skipped"] == [
         "ingest", "features", "embeddings", "quality", "index", "ranker", "profiles", "store", "lm",
-        "hypernet", "blend", "lists", "report", "publish",
+        "hypernet", "blend", "decision", "lists", "preference", "report", "publish",
     ]  # fmt: skip
 
 

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from recsys.cli import main
-from recsys.cli.explain import explained
 from recsys.cli.output import errors, out
+from recsys.explaining import explained
 from recsys.pipeline import parts
 from recsys.published import Published
 from recsys.ranker import Labels, feature_names, in_words, train, training_set

@@ -69,7 +69,7 @@ def test_the_server_of_the_release_scores_as_the_process_does(
 
 
 def test_a_model_that_is_not_proved_to_be_personal_gets_no_weight_and_is_not_published(
-    published: Home,
+    home: Home,
 ) -> None:
     from dataclasses import replace
 
@@ -82,9 +82,9 @@ def test_a_model_that_is_not_proved_to_be_personal_gets_no_weight_and_is_not_pub
     from recsys.results import database
     from tests import tiny
 
-    inputs = dict(published.result.artifacts)
-    settings = tiny.settings(published.path)
-    context = Context(settings, ArtifactStore(published.path), Silent(), inputs=inputs)
+    inputs = dict(home.result.artifacts)
+    settings = tiny.settings(home.path)
+    context = Context(settings, ArtifactStore(home.path), Silent(), inputs=inputs)
 
     def told(kind, **metrics):
         manifest = inputs[kind].manifest
@@ -94,7 +94,7 @@ def test_a_model_that_is_not_proved_to_be_personal_gets_no_weight_and_is_not_pub
 
     told("hypernet", proof={"proved": False, "why": "shuffled does not lose"})
     assert unproved(inputs) == "shuffled does not lose"
-    with ArtifactStore(published.path).create(
+    with ArtifactStore(home.path).create(
         replace(inputs["blend"].manifest, version="unproved")
     ) as draft:
         blend(context, draft)

@@ -6,6 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+from recsys.candidates.personas import Personas
+from recsys.decision import Choice, Decision, Part
 from recsys.errors import ArtifactError
 from recsys.ladder import Rung, Why
 from recsys.ranker import Labels, train, training_set
@@ -71,6 +73,15 @@ def recommender(shop):
     data = training_set(shop.shoppers, labels, shop.sources, shop.shelf, size=OPTIONS.pool)
     ranker = train([data], RankerSettings(rounds=30, least_rows=10, feature_share=1), seed=1)
     return Recommender(shop.shelf, shop.sources, ranker, options=OPTIONS)
+
+
+by_group = Choice(Rung.PERSONA, "", 50)
+
+
+def groups(shop):
+    """Two tastes, two groups."""
+    centres = np.eye(2, 8, dtype=np.float32)
+    return Personas.of(centres, shop.shoppers, len(shop.catalogue))
 
 
 def same(a, b):
@@ -185,11 +196,70 @@ def test_each_part_lost_costs_one_rung(shop, recommender):
 
 
 def test_the_caller_may_ask_for_less(shop, recommender):
-    recommender = replace(recommender, reranker=Prefers([1]))
+    recommender = replace(recommender, reranker=Prefers([1]), personas=groups(shop))
     for rung in Rung:
         lists = recommender.recommend(shop.shoppers.take([0]), 5, highest=rung)
         assert lists.rung[0] is rung
         assert lists.why[0] is (Why.BEST if rung is Rung.ADAPTED_LM else Why.AS_ASKED)
+
+
+def test_the_decision_of_the_release_is_obeyed_by_slice(shop, recommender):
+    hurt = Decision(
+        Choice(Rung.ADAPTED_LM, "", 100),
+        {"cold": Part(0, 2, Choice(Rung.RANKER, "", 50)), "odd": Part(4, 4, by_group)},
+    )
+    asked = replace(recommender, reranker=Prefers([1]), personas=groups(shop))
+    shoppers = make_shoppers(
+        shop.catalogue,
+        [["Coffee-4"], ["Garden-2", "Garden-4", "Garden-6"], [f"Coffee-{n}" for n in range(4)], []],
+    )
+    lists = replace(asked, decision=hurt).recommend(shoppers, 5, explain=True)
+    assert lists.rung.tolist() == [Rung.RANKER, Rung.ADAPTED_LM, Rung.PERSONA, Rung.POPULAR]
+    assert lists.why.tolist() == [
+        Why.NOT_HELPFUL_HERE, Why.BEST, Why.GROUP_IS_BETTER, Why.NO_HISTORY
+    ]  # fmt: skip
+    plain = asked.recommend(shoppers, 5)
+    assert same(lists.take([1]), plain.take([1]))
+    ranked = asked.recommend(shoppers, 5, highest=Rung.RANKER)
+    assert same(lists.take([0]), ranked.take([0]))
+    assert taste_of(shop.catalogue, lists.items[2]) == {"Coffee"}
+    assert lists.reasons[2][0] == "liked by shoppers of a similar taste"
+    # who asks for less gets less, whatever was decided
+    low = replace(asked, decision=hurt).recommend(shoppers, 5, highest=Rung.RETRIEVAL)
+    assert low.rung.tolist() == [Rung.RETRIEVAL, Rung.RETRIEVAL, Rung.PERSONA, Rung.POPULAR]
+
+
+def test_a_decision_takes_nothing_from_a_model_that_is_left_out_anyway(shop, recommender):
+    held = Decision(Choice(Rung.RANKER, "", 100))
+    left_out = replace(recommender, reranker=Broken(), blend_weight=0.0, decision=held)
+    assert set(left_out.recommend(shop.shoppers, 5).why) == {Why.NOT_HELPFUL}
+
+
+def test_without_retrieval_a_group_speaks_for_its_shoppers(shop, recommender):
+    class Gone(type(shop.sources[0])):
+        def ask(self, shoppers):
+            raise OSError("index is gone")
+
+    broken = replace(
+        recommender, ranker=None, sources=[Gone(shop.catalogue)], personas=groups(shop)
+    )
+    lists = broken.recommend(shop.shoppers, 5)
+    assert (set(lists.rung), set(lists.why)) == ({Rung.PERSONA}, {Why.RETRIEVAL_FAILED})
+    for row, items in enumerate(lists.items):
+        assert taste_of(shop.catalogue, items) == taste_of(
+            shop.catalogue, shop.shoppers.history(row)
+        )
+
+
+def test_who_has_no_known_taste_is_in_no_group(shop, recommender):
+    shoppers = shop.shoppers.take(np.arange(2))
+    shoppers = replace(shoppers, vectors=shoppers.vectors * np.array([[1], [0]], np.float32))
+    grouped = replace(recommender, personas=groups(shop))
+    lists = grouped.recommend(shoppers, 5, highest=Rung.PERSONA)
+    assert lists.rung.tolist() == [Rung.PERSONA, Rung.POPULAR]
+    assert lists.why.tolist() == [Why.AS_ASKED, Why.NO_PERSONA]
+    without = recommender.recommend(shoppers, 5, highest=Rung.PERSONA)
+    assert (set(without.rung), set(without.why)) == ({Rung.POPULAR}, {Why.NO_PERSONA})
 
 
 def test_a_stranger_gets_what_is_popular(shop, recommender):

@@ -15,14 +15,14 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 import recsys.results as results
-from recsys.results import Entry, ResultsError, ShopperList, quality
+from recsys.results import Entry, ResultsError, ShopperList, history, quality
 from recsys.results.models import QuarantineCount, Recommendation, Release, Report, Run
 
 SERVER = "postgresql+psycopg://postgres@127.0.0.1:5432/test"
 NOON = datetime(2024, 3, 31, 12, tzinfo=UTC)
 TABLES = {
     "runs", "releases", "recommendations", "reports", "quarantine_counts", "quality_checks",
-    "profile_failures",
+    "profile_failures", "erasures",
 }  # fmt: skip
 
 
@@ -267,6 +267,28 @@ def test_reports_and_refusals_replace_the_ones_before(engine):
     with Session(engine) as session:
         assert session.scalars(select(Report)).one().headline == {"ndcg@10": 0.2}
         assert session.scalars(select(QuarantineCount)).one().rows == 4
+
+
+def test_what_happened_is_read_newest_first(engine):
+    for number, run in enumerate(("first", "second")):
+        results.record_run(engine, run, settings_digest="", at=NOON + timedelta(hours=number))
+    results.finish_run(engine, "first", status="done", at=NOON + timedelta(minutes=2))
+    results.record_quarantine(engine, "first", {("items", "no id"): 3, ("items", "no price"): 4})
+    newest, oldest = history.runs(engine)
+    assert (newest.id, newest.took, newest.refused) == ("second", None, 0)
+    assert (oldest.id, oldest.took, oldest.refused) == ("first", timedelta(minutes=2), 7)
+    assert [run.id for run in history.runs(engine, 1)] == ["second"]
+    assert history.quarantine(engine, "first") == [("items", "no price", 4), ("items", "no id", 3)]
+
+
+def test_reports_and_measurements_are_read_over_time(engine):
+    for number, release in enumerate(("r1", "r2")):
+        at = NOON + timedelta(hours=number)
+        results.record_release(engine, release, status="published", lineage={}, at=at)
+        results.record_report(engine, release, headline={"ndcg@10": number}, at=at)
+        quality.record(engine, f"v{number}", [("view", "", "rows", number, None, False)], at=at)
+    assert [row.release_id for row in history.reports(engine)] == ["r2", "r1"]
+    assert history.measured(engine) == {("view", "", "rows"): [0, 1]}
 
 
 # --- connections

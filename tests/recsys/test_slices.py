@@ -6,6 +6,8 @@ from recsys.evaluation.slices import (
     Slice,
     by_category,
     by_history,
+    by_novelty,
+    by_persona,
     by_popularity,
     filled,
     standard_slices,
@@ -85,3 +87,20 @@ def test_the_standard_slices_are_all_of_these():
     assert "tie_safe" not in standard_slices(np.array([1]), ints(3), BOUGHT, [()] * 7)
     assert set(filled(slices)) == set(slices) - {"short", "torso_items", "tail_items"}
     assert filled(None) == {}
+
+
+def test_beyond_a_taste_is_a_category_she_never_bought_from():
+    paths = [("Shop", "Tea"), ("Shop", "Tea"), ("Shop", "Ink"), ("Shop",), ()]
+    owner, items = np.array([0, 0, 1, 2, 3]), np.array([0, 1, 2, 2, 3])
+    # tea again; tea after ink; an item that is not there; one without a category
+    assert rows(by_novelty(owner, items, ints(1, 0, -1, 4), paths)["ood"]) == [1]
+    assert rows(by_novelty(owner, items, ints(2, 2, 1, 2), paths)["ood"]) == [0, 2, 3]
+
+
+def test_groups_of_taste_are_told_by_what_they_like():
+    slices = by_persona(np.array([0, -1, 1, 0]), ["Tea and Ink", "Soap"])
+    assert {name: rows(part) for name, part in slices.items()} == {
+        "persona: 1": [0, 3], "persona: 2": [2]
+    }  # fmt: skip
+    assert slices["persona: 1"].label == "a group that likes Tea and Ink"
+    assert by_persona(np.array([-1]), []) == {}

@@ -1,0 +1,1 @@
+"""The service under load: how long lists take, and what faults do to them."""

@@ -1,0 +1,1 @@
+"""The online service: recommendations, features, events and the console over HTTP."""
