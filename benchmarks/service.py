@@ -3,7 +3,8 @@
     python benchmarks/service.py --from-home .tailor --seconds 60 --minutes 10 --json OUT
 
 The same as `tailor benchmark online` without the raw files: the home is copied, so that what is
-swapped, pushed and killed harms nobody. The faults need `redis-server`.
+swapped, pushed and killed harms nobody. The faults need `redis-server`;
+`--minutes 0` leaves them out.
 """
 
 import argparse
@@ -19,7 +20,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--from-home", type=Path, required=True)
     parser.add_argument("--seconds", type=float, default=60.0)
-    parser.add_argument("--minutes", type=float, default=0.0)
+    parser.add_argument("--minutes", type=float, default=10.0)
     parser.add_argument("--json", type=Path, required=True)
     args = parser.parse_args()
     figures = measure(

@@ -31,6 +31,11 @@ ENVIRONMENT = {
 def shop(folder: Path, seed: int) -> RawFiles:
     """Raw files of a small shop."""
     write(folder, users=150, items=80, seed=seed)
+    return raw_of(folder)
+
+
+def raw_of(folder: Path) -> RawFiles:
+    """The raw files in a folder."""
     return RawFiles((folder / "reviews.jsonl.gz",), (folder / "items.jsonl.gz",))
 
 

@@ -34,8 +34,9 @@ def register(commands: Any) -> None:
         "--seconds", type=float, default=60.0, metavar="N", help="load of each kind (default: 60)"
     )
     online.add_argument(
-        "--minutes", type=float, default=0.0, metavar="N", help="load with faults (default: none)"
-    )
+        "--minutes", type=float, default=10.0, metavar="N",
+        help="load with faults, which needs redis-server; 0: none (default: 10)",
+    )  # fmt: skip
     for command, run in ((features, _features), (batch, _batch), (online, _online)):
         for name, what in (("reviews", "purchases"), ("items", "products")):
             command.add_argument(

@@ -1,20 +1,18 @@
 """`tailor evaluate`: our lists and preferences beside other methods, on any raw files."""
 
 import argparse
-import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from recsys import environment
-from recsys.cli.output import as_json, out, table
+from recsys.cli import lamp
+from recsys.cli.output import hand_out, make_room, out, table
 from recsys.cli.pipeline import raw_files, raw_options
 from recsys.cli.preference import task_options, with_task_options
 from recsys.cli.progress import Display
-from recsys.errors import SettingsError
 from recsys.settings import Settings
 
-_STDOUT = Path("-")
 _COLUMNS = (
     "method",
     "NDCG@10",
@@ -44,6 +42,7 @@ def register(commands: Any) -> None:
     group = commands.add_parser("evaluate", help="measure on raw files, apart from the home")
     kinds = group.add_subparsers(required=True)
     _register_preference(kinds)
+    lamp.register(kinds)
     command = kinds.add_parser(
         "ranking", help="measure two-stage ranking beside published methods, on raw files"
     )
@@ -143,33 +142,6 @@ def _preference(args: argparse.Namespace, settings: Settings) -> int:
         )
     hand_out(result, args.json, show_preference)
     return 0
-
-
-def hand_out(
-    result: Mapping[str, Any], path: Path | None, draw: Callable[[Mapping[str, Any]], None]
-) -> None:
-    """Print the figures, as a table or as JSON, and write them where asked."""
-    if path == _STDOUT:
-        as_json(result)
-        return
-    draw(result)
-    if path is not None:
-        path.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
-        out().print(f"all figures: {out().escape(str(path))}", soft_wrap=True)
-
-
-def make_room(path: Path | None) -> None:
-    """See before hours of work that their result can be written."""
-    if path in {None, _STDOUT}:
-        return
-    assert path is not None
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.open("a").close()
-    except OSError as error:
-        raise SettingsError(
-            f"can't be written: {error.strerror}", where=f"--json {path}", fix="name another file"
-        ) from error
 
 
 def show(result: Mapping[str, Any]) -> None:

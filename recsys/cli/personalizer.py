@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from recsys import environment
-from recsys.cli.evaluate import hand_out, make_room, output_options
-from recsys.cli.output import as_json, errors, out, table
+from recsys.cli.evaluate import output_options
+from recsys.cli.output import as_json, errors, hand_out, make_room, out, table
 from recsys.cli.pipeline import raw_files, raw_options
 from recsys.cli.progress import Display
 from recsys.settings import Settings

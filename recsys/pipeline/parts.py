@@ -32,6 +32,7 @@ with extra("recsys"):
 Inputs = dict[str, Artifact]
 
 FAISS, LINKS, BLEND, PERSONAS = "faiss", "links", "blend.json", "personas"
+PREFERENCE = "preference.json"
 LEFT_OUT = NAMES[-2::-1]  # by leave-one-out: whose targets are taken, from the last purchase on
 # of the catalogue alone, and of what was bought before a moment
 STANDING = ("wording", "similar")
@@ -112,6 +113,14 @@ def two_stage_at(
 def blend_weight(inputs: Inputs) -> float:
     """How far the language model is trusted; 0: it is not known to help."""
     return float(read_json(inputs["blend"].path / BLEND)["weight"])
+
+
+def temperatures(inputs: Inputs) -> dict[str, float]:
+    """What the scores of a rung are divided by to be likelihoods of a choice, where measured."""
+    if (made := inputs.get("preference")) is None:
+        return {}
+    laws = read_json(made.path / PREFERENCE)["laws"].values()
+    return next((dict(law.get("temperatures", {})) for law in laws), {})
 
 
 def decided_at(inputs: Inputs, moment: str) -> dict[str, Any]:

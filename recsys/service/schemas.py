@@ -131,6 +131,7 @@ class PreferenceTold(Sourced):
     choice: str | None
     confidence: float
     abstained: bool
+    calibrated: bool
 
 
 class FeatureView(BaseModel):

@@ -21,6 +21,7 @@ from recsys.pipeline.parts import (
     moment_folder,
     shelf_at,
     sources_at,
+    temperatures,
 )
 from recsys.ranker.features import Shelf
 from recsys.ranker.model import Ranker
@@ -53,6 +54,7 @@ class Snapshot:
     lookup: Lookup  # of what lists are made from
     whole_lookup: Lookup  # of all views about a shopper
     settings: Settings
+    temperatures: Mapping[str, float]  # of each rung's scores, where they were calibrated
 
     @property
     def key(self) -> str:
@@ -109,6 +111,7 @@ class Snapshot:
             lookup_of(hurried, release, artifacts, LOOKED_UP),
             lookup_of(hurried, release, artifacts),
             settings,
+            temperatures(inputs),
         )
 
     def has(self, release: Release, kinds: tuple[str, ...]) -> bool:

@@ -1,37 +1,53 @@
 """Killing a run anywhere leaves the last release readable, and a re-run completes.
 
-One home serves a release of one shop. A run over another shop is killed at the end of every stage
-and at every step of the publish. Each run goes on where the one before it died.
+One home serves a release of one shop. A run over another shop is killed in the middle of all that
+takes long, between stages, and at every step of the publish. Each run goes on where the one before
+it died, and what comes out is what a run that nobody disturbed makes.
 """
 
 import signal
 import subprocess
 import sys
-from pathlib import Path
+from pathlib import Path, PurePath
 
+import pyarrow.parquet as pq
 import pytest
 from sqlalchemy import select
 
-from recsys.pipeline.run import NAMES, PUBLISH
+from recsys.artifacts import Artifact
+from recsys.pipeline.run import PUBLISH, run
 from recsys.published import Published
 from recsys.results import database
 from recsys.results.models import Release
 from recsys.settings import load
 from tests import tiny
 from tests.conftest import Home
+from tests.faults.killer import HALFWAY
 
 ROOT = Path(__file__).parent.parent.parent
 
-BOUNDARIES = [(stage, "done") for stage in NAMES if stage != PUBLISH]
-# everything written, nothing in its place yet
-HALFWAY = [("ingest", "written"), ("lm", "written"), ("report", "written")]
-PUBLISHING = [
+TABLES = ("tables", "features", "embeddings", "ranker", "lm", "hypernet", "profiles", "lists")
+MOMENTS = [
+    ("ingest", "written"),  # everything is written, nothing in its place yet
+    ("ingest", "done"),
+    ("features", HALFWAY),
+    ("features", "done"),
+    ("embeddings", HALFWAY),
+    ("ranker", HALFWAY),
+    ("profiles", HALFWAY),
+    ("store", HALFWAY),
+    ("lm", HALFWAY),
+    ("lm", "written"),
+    ("hypernet", HALFWAY),
+    ("blend", "done"),
+    ("lists", HALFWAY),
+    ("lists", "done"),
+    ("report", "written"),
     (PUBLISH, "lists in the results database"),
     (PUBLISH, "lists online"),
     (PUBLISH, "release written"),
     (PUBLISH, "pointer swapped"),
 ]
-MOMENTS = sorted([*HALFWAY, *BOUNDARIES, *PUBLISHING], key=lambda moment: NAMES.index(moment[0]))
 
 
 def run_until_killed(shop: Path, stage: str, event: str) -> subprocess.CompletedProcess[str]:
@@ -75,8 +91,26 @@ def test_a_run_killed_anywhere_leaves_the_release_and_goes_on(home: Home, tmp_pa
     after = Published.open(load())
     assert after.release.id not in {before.release.id}
     assert completed.stdout.splitlines()[-1] == f"{PUBLISH} skip"
+    undisturbed = run(tiny.settings(tmp_path / "undisturbed"), raw=tiny.raw_of(other)).artifacts
+    for kind in TABLES:
+        assert contents(after.artifacts[kind]) == contents(undisturbed[kind]), kind
     assert recorded("publishing") == []
     assert sorted(recorded("published")) == sorted([before.release.id, after.release.id])
+
+
+def contents(artifact: Artifact) -> dict[str, object]:
+    """Every table of an artifact as its rows in order of themselves, every other file by digest."""
+    found: dict[str, object] = {}
+    for name, file in artifact.manifest.files.items():
+        folder = str(PurePath(name).parent)
+        if name.endswith(".parquet"):
+            if folder not in found:
+                rows = pq.read_table(artifact.path / folder).to_pylist()
+                found[folder] = sorted(map(repr, rows))
+        elif not name.endswith(".json"):  # figures tell seconds
+            found[name] = file["sha256"]
+    assert found
+    return found
 
 
 def some_shopper(published: Published) -> str:

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from personalizer.methods import Method
 from personalizer.profiles.generators import Answer
+from recsys.cli import main
 from recsys.errors import LabelError, SettingsError
 from recsys.evaluation.lamp import run
 from recsys.evaluation.lamp.load import load
@@ -175,3 +176,53 @@ def test_no_rating_is_better_than_the_truth(told):
     figures = rating_figures(told, right)
     assert figures["mae"] >= 0
     assert figures["rmse"] >= figures["mae"] - 1e-9
+
+
+def command(folder, name, *more):
+    questions, outputs = (str(path) for path in files(folder, name))
+    return [
+        "evaluate",
+        "lamp",
+        "--task",
+        name,
+        "--questions",
+        questions,
+        "--outputs",
+        outputs,
+        *more,
+    ]
+
+
+@pytest.mark.usefixtures("home")
+def test_the_command_answers_and_judges_by_every_method_asked_for(tmp_path, capsys):
+    words = command(
+        tmp_path, "LaMP-2", "--most", "1", "--json", "-", "--methods", "base", "mt_lora"
+    )
+    assert main(words) == 1
+    assert "nothing to learn from" in capsys.readouterr().err
+    questions, outputs = words[5], words[7]
+    assert main([*words, "--learn", questions, outputs]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert (told["task"], told["n"], told["lessons"]) == ("LaMP-2", 1, 2)
+    assert list(told["methods"]) == ["base", "mt_lora"]
+    for figures in told["methods"].values():
+        assert {"accuracy", "f1", "seconds"} == set(figures)
+        assert figures["accuracy"] in {0, 1}
+    assert main(command(tmp_path, "LaMP-3", "--methods", "rag")) == 0
+    assert "LaMP-3: 2 questions" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("name", "more", "complaint"),
+    [
+        ("LaMP-7", (), "personalizer.profiles.generator"),
+        ("LaMP-7", ("--methods", "p2p"), "does not write"),
+        ("LaMP-2", ("--methods", "magic"), "is no method"),
+        ("LaMP-2", ("--most", "0"), "no questions"),
+    ],
+)
+def test_what_the_command_can_not_do_is_said_before_a_model_is_loaded(
+    tmp_path, capsys, name, more, complaint
+):
+    assert main(command(tmp_path, name, *more)) == 1
+    assert complaint in capsys.readouterr().err

@@ -2,6 +2,7 @@
 
 import itertools
 import random
+import shutil
 import subprocess
 import tempfile
 import time
@@ -14,7 +15,7 @@ from urllib.parse import quote
 from recsys.benchmark.service.faults import suffered
 from recsys.benchmark.service.home import Variants, copied, variants
 from recsys.benchmark.service.load import Call, Gun, Shot, figures
-from recsys.benchmark.service.processes import Running, free_port, tailor
+from recsys.benchmark.service.processes import REDIS, Running, free_port, tailor
 from recsys.errors import StageError
 
 Told = Callable[[str], None]
@@ -29,9 +30,15 @@ def measure(
     *,
     home: Path | None = None,
     seconds: float = 60.0,
-    minutes: float = 0.0,
+    minutes: float = 10.0,
 ) -> dict[str, Any]:
     """Run everything on a home of its own, made from raw files or copied from another."""
+    if minutes and not shutil.which(REDIS):
+        raise StageError(
+            f"no {REDIS} on the PATH, to be stopped under load",
+            where="benchmark online",
+            fix=f"install Debian's package {REDIS}, or leave the faults out by --minutes 0",
+        )
     with tempfile.TemporaryDirectory(prefix="tailor-benchmark-") as folder:
         root = Path(folder)
         at = copied(home, root) if home else _made(root, reviews, items, told)

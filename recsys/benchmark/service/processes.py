@@ -15,6 +15,7 @@ from typing import Self
 from recsys.errors import StageError
 
 READY_SECONDS = 180.0
+REDIS = "redis-server"
 
 
 def free_port() -> int:
@@ -88,7 +89,7 @@ def tailor(*words: str) -> list[str]:
 def redis(port: int, folder: Path) -> list[str]:
     """A Redis that loses nothing it has acknowledged."""
     return [
-        "redis-server", "--port", str(port), "--bind", "127.0.0.1", "--dir", str(folder),
+        REDIS, "--port", str(port), "--bind", "127.0.0.1", "--dir", str(folder),
         "--appendonly", "yes", "--appendfsync", "always", "--save", "",
     ]  # fmt: skip
 

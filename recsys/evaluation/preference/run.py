@@ -15,13 +15,14 @@ from recsys.evaluation.preference.probes import probe
 from recsys.evaluation.preference.save import Saved, save
 from recsys.evaluation.preference.scorers import Scorer, chosen
 from recsys.evaluation.preference.scorers.prompted import ROWS, WITHOUT_MODEL
+from recsys.evaluation.preference.served import temperatures
 from recsys.evaluation.preference.stages import stages_of
 from recsys.evaluation.preference.task import Task, task_of
 from recsys.evaluation.preference.tell import examples
 from recsys.evaluation.ranking import scratch
 from recsys.evaluation.slices import by_category, by_history, by_popularity, filled
 from recsys.pipeline.observer import Observer, Silent
-from recsys.pipeline.parts import Inputs
+from recsys.pipeline.parts import Inputs, blend_weight
 from recsys.pipeline.run import run
 from recsys.pipeline.stage import RawFiles
 from recsys.settings import ResultsSettings, Settings, dump
@@ -148,7 +149,8 @@ def measure(
     told(HEADLINE)
     ablations = join(harness)
     observer.progress(STAGE, total, total)
-    return _result(task, harness, ablations, settings)
+    weight = blend_weight(inputs) if "blend" in inputs else 0.0
+    return _result(task, harness, ablations, temperatures(harness, weight))
 
 
 def wanted(settings: Settings) -> list[type[Scorer]]:
@@ -161,7 +163,7 @@ def wanted(settings: Settings) -> list[type[Scorer]]:
 
 
 def _result(
-    task: Task, harness: Harness, ablations: Mapping[str, Any], settings: Settings
+    task: Task, harness: Harness, ablations: Mapping[str, Any], served: Mapping[str, float]
 ) -> PreferenceResult:
     answered = harness.scored.test
     headline = answered[HEADLINE]
@@ -189,8 +191,9 @@ def _result(
                 **{name: each.by_position() for name, each in answered.items()},
             },
             "examples": examples(task, answered),
+            "temperatures": dict(served),
             "failed": harness.scored.failed,
-            "seed": settings.seed,
+            "seed": harness.seed,
         },
     )
 

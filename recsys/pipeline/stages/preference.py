@@ -8,9 +8,8 @@ from recsys.errors import SettingsError, TailorError
 from recsys.evaluation.preference.laws import LAWS, law_named
 from recsys.evaluation.preference.run import measure
 from recsys.pipeline.moments import RunMoments
+from recsys.pipeline.parts import PREFERENCE
 from recsys.pipeline.stage import Context
-
-FILE = "preference.json"
 
 
 def preference(context: Context, draft: Draft) -> None:
@@ -41,7 +40,7 @@ def preference(context: Context, draft: Draft) -> None:
             left_out[name] = str(error)
             context.observer.event("preference", "left out", f"{name}: {error}")
     document = {"laws": found, "left_out": left_out}
-    (draft.path / FILE).write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
+    (draft.path / PREFERENCE).write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
     draft.describe(
         metrics={
             name: {"n": law["n"], "tailor": round(law["methods"]["tailor"]["accuracy"], 5)}

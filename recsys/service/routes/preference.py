@@ -24,8 +24,9 @@ router = APIRouter(prefix="/v1", tags=["lists"], dependencies=[READ])
 async def preference(service: Service, body: PreferenceAsked) -> Response:
     """How likely she is to choose each of some items of the catalogue, among themselves.
 
-    The shares are those of the scores that order her lists. Nothing is chosen for whom nothing is
-    known, nor where the best option is less likely than `least_confidence`.
+    The shares are those of the scores that order her lists, calibrated on what the release's own
+    validation shoppers chose (`calibrated`). Nothing is chosen for whom nothing is known, nor where
+    the best option is less likely than `least_confidence`.
     """
     options = list(dict.fromkeys(body.options))
     asked = Asked(body.user, len(options))
@@ -39,7 +40,8 @@ async def preference(service: Service, body: PreferenceAsked) -> Response:
         service.told(answer)
         catalogue = snapshot.catalogue
         scores = np.array([[place.score for place in answer.places]])
-        shares = softmax(scores)[0].tolist()
+        temperature = snapshot.temperatures.get(answer.rung)
+        shares = softmax(scores, temperature or 1.0)[0].tolist()
         known = answer.rung is not Rung.POPULAR
         best = int(np.argmax(shares))
         sure = shares[best] if known else 1 / len(options)
@@ -61,5 +63,6 @@ async def preference(service: Service, body: PreferenceAsked) -> Response:
             "choice": None if abstained else catalogue.item_ids[answer.places[best].item],
             "confidence": sure,
             "abstained": abstained,
+            "calibrated": temperature is not None,
         }
     return answered(told, timing=answer.watch.header)

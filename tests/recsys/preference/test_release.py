@@ -8,21 +8,25 @@ from recsys.artifacts import ArtifactStore
 from recsys.errors import SettingsError
 from recsys.evaluation.preference.run import measure
 from recsys.pipeline.observer import Silent
+from recsys.pipeline.parts import PREFERENCE, temperatures
 from recsys.pipeline.stage import Context
-from recsys.pipeline.stages.preference import FILE, preference
+from recsys.pipeline.stages.preference import preference
 from tests import tiny
 
 
 @pytest.mark.spark
 def test_the_figures_of_a_release_are_kept_by_law(published):
     made = published.result.artifacts["preference"]
-    told = json.loads((made.path / FILE).read_text())
+    told = json.loads((made.path / PREFERENCE).read_text())
     assert set(told["laws"]) == {"next"}, told["left_out"]
     law = told["laws"]["next"]
     assert law["n"] > 5
     assert law["headline"] == "tailor"
     assert {"slices", "calibration", "positions", "paired", "examples"} <= set(law)
     assert made.manifest.metrics["next"]["n"] == law["n"]
+    # what the service divides by is what made the ranker's shares honest
+    served = temperatures(published.result.artifacts)
+    assert served["ranker"] == law["calibration"]["ranker"]["temperature"]
 
 
 @pytest.mark.spark

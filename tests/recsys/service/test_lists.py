@@ -106,10 +106,12 @@ def test_a_choice_is_told_with_its_shares_or_not_at_all(client, users):
     assert sum(shares.values()) == pytest.approx(1)
     assert told["choice"] == max(shares, key=shares.__getitem__)
     assert told["confidence"] == pytest.approx(max(shares.values()))
+    assert told["calibrated"]
     asked = {"user": users[5], "options": options, "least_confidence": 0.999}
     assert client.post("/v1/preference", json=asked).json()["choice"] is None
     told = client.post("/v1/preference", json={"user": "nobody", "options": options}).json()
     assert told["abstained"]
+    assert not told["calibrated"]
     assert [one["probability"] for one in told["options"]] == [pytest.approx(1 / 3)] * 3
 
 
