@@ -13,17 +13,19 @@ from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
-from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, Engine, create_engine, event, inspect, make_url, text
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 
 from recsys.errors import extra
 from recsys.results.errors import ResultsError
-from recsys.results.models import Base
+from recsys.results.models import VERSIONS, Base
 from recsys.settings import Settings
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 BUSY_SECONDS = 30
+USUAL = "alembic_version"
 POOL = 5  # connections that a process keeps; a burst may take ten more for a while
 # any constant will do, if no other program on the server locks the same one
 UPGRADE_LOCK = 6_482_113_907
@@ -71,8 +73,15 @@ def downgrade(engine: Engine, revision: str) -> None:
 def check(engine: Engine) -> list[str]:
     """List what differs between the mappings and the database; empty means nothing."""
     with speaking(engine), engine.connect() as connection:
-        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        context = MigrationContext.configure(
+            connection, opts={"compare_type": True, "include_name": _ours}
+        )
         return [str(difference) for difference in compare_metadata(context, Base.metadata)]
+
+
+def _ours(name: str | None, kind: str, _of: Any) -> bool:
+    """Whether something is of our tables: others may keep theirs in the same database."""
+    return kind != "table" or name in Base.metadata.tables
 
 
 @contextmanager
@@ -177,10 +186,26 @@ def _migrating(engine: Engine) -> Iterator[Config]:
                 if not sqlite:
                     connection.execute(text(f"SELECT pg_advisory_xact_lock({UPGRADE_LOCK})"))
                 config.attributes["connection"] = connection
+                _adopt(connection, config)
                 yield config
         finally:
             if sqlite:
                 _pragma(connection, "foreign_keys=ON")
+
+
+def _adopt(connection: Connection, config: Config) -> None:
+    """Take over the revision from the table that had Alembic's usual name, once.
+
+    Airflow keeps its own under that name: with two names both fit into one database.
+    """
+    tables = inspect(connection).get_table_names()
+    if VERSIONS in tables or USUAL not in tables:
+        return
+    found = set(connection.scalars(text(f"SELECT version_num FROM {USUAL}")))  # noqa: S608
+    known = {each.revision for each in ScriptDirectory.from_config(config).walk_revisions()}
+    if found and found <= known:
+        connection.execute(text(f"DROP TABLE {USUAL}"))
+        command.stamp(config, found.pop())
 
 
 def _pragma(connection: Connection, pragma: str) -> None:

@@ -32,6 +32,9 @@ class UtcDateTime(TypeDecorator[datetime]):
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
 
+VERSIONS = "tailor_version"  # the table that tells which migrations were made
+
+
 class Base(DeclarativeBase):
     """Base of all tables; constraints have names, so that a migration can drop them."""
 

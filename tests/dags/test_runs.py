@@ -94,32 +94,31 @@ def test_a_training_ends_in_a_release(home: Home, run_dags: RunDags) -> None:
 
 
 @pytest.fixture
-def postgres() -> Iterator[dict[str, str]]:
-    """Databases of the test's own, for the product and for Airflow: their URLs."""
-    suffix = f"{os.getpid()}_{uuid.uuid4().hex[:8]}"
-    names = {whose: f"tailor_{whose}_{suffix}" for whose in ("results", "airflow")}
+def postgres() -> Iterator[str]:
+    """A database of the test's own: its URL."""
+    name = f"tailor_airflow_{os.getpid()}_{uuid.uuid4().hex[:8]}"
     admin = create_engine(f"{SERVER}/postgres", isolation_level="AUTOCOMMIT")
     with admin.connect() as connection:
-        for name in names.values():
-            connection.execute(text(f"CREATE DATABASE {name}"))
-    yield {whose: f"{SERVER}/{name}" for whose, name in names.items()}
+        connection.execute(text(f"CREATE DATABASE {name}"))
+    yield f"{SERVER}/{name}"
     with admin.connect() as connection:
-        for name in names.values():
-            connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
+        connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
     admin.dispose()
 
 
 @pytest.mark.postgres
 def test_on_postgresql(
-    home: Home, run_dags: RunDags, airflow: dict[str, str], postgres: dict[str, str],
+    home: Home, run_dags: RunDags, airflow: dict[str, str], postgres: str,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
-    monkeypatch.setenv("TAILOR_RESULTS__URL", postgres["results"])
-    theirs = {"AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": postgres["airflow"]}
+    """Both in one database: neither takes the other's tables for its own."""
+    monkeypatch.setenv("TAILOR_RESULTS__URL", postgres)
+    theirs = {"AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": postgres}
     python(airflow | theirs, "-m", "airflow", "db", "migrate")
     shutil.rmtree(home.path / "batch", ignore_errors=True)
     run_dags(("batch_scoring", LATER, {"shards": 2}), **theirs)
-    engine = database.connect(postgres["results"])
+    engine = database.connect(postgres)
     shoppers, rows = lists_in(engine)
+    assert database.check(engine) == []
     engine.dispose()
     assert 0 < shoppers < rows

@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 
 import recsys.results as results
 from recsys.results import Entry, ResultsError, ShopperList, history, quality
-from recsys.results.models import QuarantineCount, Recommendation, Release, Report, Run
+from recsys.results.models import VERSIONS, QuarantineCount, Recommendation, Release, Report, Run
 
 SERVER = "postgresql+psycopg://postgres@127.0.0.1:5432/test"
 NOON = datetime(2024, 3, 31, 12, tzinfo=UTC)
@@ -115,6 +115,26 @@ def test_check_sees_a_difference(engine):
     with engine.begin() as connection:
         connection.execute(text("ALTER TABLE reports ADD COLUMN extra INTEGER"))
     assert "extra" in results.check(engine)[0]
+
+
+def test_an_older_database_keeps_its_data_when_the_revision_moves_house(engine):
+    fill(engine)
+    with engine.begin() as connection:
+        connection.execute(text(f"ALTER TABLE {VERSIONS} RENAME TO alembic_version"))
+    results.upgrade(engine)
+    assert "alembic_version" not in inspect(engine).get_table_names()
+    assert results.lists_of(engine, "r0", "ann") == shopper("ann", "a", "b")
+
+
+def test_somebody_elses_tables_and_revisions_are_left_alone(bare):
+    with bare.begin() as connection:
+        connection.execute(text("CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL)"))
+        connection.execute(text("INSERT INTO alembic_version VALUES ('of airflow')"))
+    results.upgrade(bare)
+    assert results.check(bare) == []
+    results.downgrade(bare, "base")
+    with bare.connect() as connection:
+        assert connection.scalar(text("SELECT version_num FROM alembic_version")) == "of airflow"
 
 
 def upgrade_process(url, barrier):
