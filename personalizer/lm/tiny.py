@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from personalizer.allocator import keep_freed
 from personalizer.config import LMConfig
 from personalizer.errors import TrainingError, extra
 from personalizer.lm import tokenizer as bpe
@@ -36,6 +37,7 @@ def pretrain(
     """Train tokenizer and model on texts (one text is one sequence), save both to a folder."""
     if not any(text.strip() for text in texts):
         raise TrainingError("there is no text to train on", where="tiny language model")
+    keep_freed()
     tokenizer = bpe.train(texts, config.vocab_size)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)

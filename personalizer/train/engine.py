@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from personalizer.allocator import keep_freed
 from personalizer.errors import TrainingError, extra
 from personalizer.train.checkpoint import State, read, write
 from personalizer.train.processes import Processes
@@ -89,6 +90,7 @@ def fit(
     A loss far above `start_loss`, or none, is divergence: the training goes back to the last good
     state and on at a quarter of the rate, twice at most.
     """
+    keep_freed()
     run = _Run(module, step_of, recipe, seed=seed, start_loss=start_loss, where=where)
     run.resume(checkpoint)
     while run.step < recipe.steps:

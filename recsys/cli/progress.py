@@ -56,7 +56,7 @@ class Display:
             self._bars.update(task, total=1, completed=1, state=f"{_DONE[event]} {detail}".rstrip())
         else:
             self._bars.update(task, state=f"[dim]{detail or event}[/]")
-        if not self._live and event in _DONE:
+        if not self._live and (event in _DONE or event == "method"):
             seconds = round(time.monotonic() - self._started[stage], 1)
             _LOG.info(f"stage {event}", stage=stage, seconds=seconds, **_fact(detail))
 

@@ -19,7 +19,7 @@ from recsys.evaluation.preference.figures import cleaned, picks
 from recsys.evaluation.preference.histories import profiles_of
 
 CHUNK = 128
-BASELINE_SHARE = 0.4  # of the hypernetwork's steps; what has far less to learn is done by then
+BASELINE_SHARE = 0.25  # of the hypernetwork's steps; what has far less to learn is done by then
 LESSONS = 40_000  # of a baseline, at most
 OPPU_SHOPPERS = 200  # who get an adapter of their own: each is trained alone
 
