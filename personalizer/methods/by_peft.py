@@ -9,8 +9,9 @@ from contextlib import contextmanager
 from personalizer.errors import TrainingError, extra
 from personalizer.lora import Adapters, Pair, attach, rows_of, stack
 from personalizer.methods.base import Lesson, Method, Question, Scores, method
-from personalizer.methods.learning import Loss, loss_of, telling
+from personalizer.methods.learning import Loss, Telling, loss_of
 from personalizer.scoring import CandidateScorer
+from personalizer.train.batches import Batches
 from personalizer.train.engine import Recipe, Step, fit
 
 with extra("llm"):
@@ -51,19 +52,20 @@ class _ByPeft(Method):
         self,
         wrapped: nn.Module,
         loss: Loss,
-        count: int,
         recipe: Recipe,
         seed: int,
     ) -> float:
-        """Train PEFT's adapter from its start by the loss of some of `count` rows."""
+        """Train PEFT's adapter from its start by a loss, lessons of like length together."""
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             _start_anew(wrapped)
-            size = min(self.settings.hypernet.batch_size, count)
+            lengths = loss.lengths
+            size = min(self.settings.hypernet.batch_size, len(lengths))
+            batches = Batches(np.arange(len(lengths)), lengths, size, seed)
 
             def step_of(_: nn.Module, step: int) -> Step:
                 rng = np.random.default_rng([seed, step])
-                return Step(*loss(rng.choice(count, size, replace=False), rng))
+                return Step(*loss(batches[step], rng))
 
             with torch.no_grad():
                 start = float(step_of(wrapped, 0).loss)
@@ -120,7 +122,7 @@ class MtLora(_ByPeft):
         with self.lm.lock:
             loss = loss_of(self, kept)
             with self._peft() as wrapped:
-                learned = self._learn(wrapped, loss, len(kept), recipe, seed)
+                learned = self._learn(wrapped, loss, recipe, seed)
                 self._adapter = self._weights(wrapped)
         return {"loss": learned}
 
@@ -159,8 +161,8 @@ class Oppu(_ByPeft):
         steps = settings.own_steps if titles else 0
         if steps:
             recipe = Recipe(steps, settings.own_rate, clip=settings.hypernet.clip, every=steps)
-            loss = telling(self.lm, [prompt] * len(titles), titles)
-            self._learn(wrapped, loss, len(titles), recipe, seed=0)
+            loss = Telling(self.lm, [prompt] * len(titles), titles)
+            self._learn(wrapped, loss, recipe, seed=0)
         else:  # nothing to learn from: PEFT's start is exactly no change
             _start_anew(wrapped)
         return self._weights(wrapped)

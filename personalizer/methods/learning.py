@@ -1,12 +1,13 @@
 """What the trained methods learn by: the same loss for all of them."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 from personalizer.errors import extra
 from personalizer.lm.load import LanguageModel
 from personalizer.methods.base import Lesson, Method
-from personalizer.train.goals import goal_of
+from personalizer.train.goals import Goal, goal_of
 from personalizer.train.losses import target_nll
 
 with extra("llm"):
@@ -14,11 +15,15 @@ with extra("llm"):
     from numpy.typing import NDArray
     from torch import Tensor
 
-__all__ = ["Loss", "loss_of", "telling"]
+__all__ = ["Loss", "Telling", "loss_of"]
 
 
 class Loss(Protocol):
     """Mean loss of some lessons, behind soft tokens where given, and its tokens."""
+
+    @property
+    def lengths(self) -> NDArray[np.int64]:
+        """Tokens of each lesson's target (N,)."""
 
     def __call__(
         self, rows: NDArray[np.int64], rng: np.random.Generator, soft: Tensor | None = None
@@ -31,21 +36,48 @@ def loss_of(method: Method, lessons: Sequence[Lesson]) -> Loss:
     titles = [one.target for one in lessons]
     if method.chooses and not any(one.question.query for one in lessons):
         goal = goal_of(method.lm, titles, method.settings.shelf, method.settings.hypernet)
-        return lambda rows, rng, soft=None: goal.loss(method.lm, rows, rng, soft)
+        return _Choosing(method.lm, goal)
     prompts = [method.bare(one.question) for one in lessons]
-    return telling(method.lm, prompts, method.lm.tokens(titles))
+    return Telling(method.lm, prompts, method.lm.tokens(titles))
 
 
-def telling(lm: LanguageModel, prompts: Sequence[list[int]], targets: Sequence[list[int]]) -> Loss:
+@dataclass(frozen=True, eq=False)
+class _Choosing:
+    """Tell what was bought from the shelf."""
+
+    lm: LanguageModel
+    goal: Goal
+
+    @property
+    def lengths(self) -> NDArray[np.int64]:
+        return self.goal.lengths
+
+    def __call__(
+        self, rows: NDArray[np.int64], rng: np.random.Generator, soft: Tensor | None = None
+    ) -> tuple[Tensor, int]:
+        return self.goal.loss(self.lm, rows, rng, soft)
+
+
+@dataclass(frozen=True, eq=False)
+class Telling:
     """Tell targets after their prompts."""
 
-    def loss(
+    lm: LanguageModel
+    prompts: Sequence[list[int]]
+    targets: Sequence[list[int]]
+
+    @property
+    def lengths(self) -> NDArray[np.int64]:
+        """Tokens of each target (N,)."""
+        return np.array([len(target) for target in self.targets], np.int64)
+
+    def __call__(
+        self,
         rows: NDArray[np.int64],
-        rng: np.random.Generator,  # noqa: ARG001 - nothing is drawn
+        rng: np.random.Generator,  # noqa: ARG002 - nothing is drawn
         soft: Tensor | None = None,
     ) -> tuple[Tensor, int]:
-        before, after = [prompts[row] for row in rows], [targets[row] for row in rows]
-        told = target_nll(lm, before, after, soft=soft).mean()
+        """Mean negative log-likelihood of some targets."""
+        before, after = [self.prompts[row] for row in rows], [self.targets[row] for row in rows]
+        told = target_nll(self.lm, before, after, soft=soft).mean()
         return told, sum(map(len, before)) + sum(map(len, after))
-
-    return loss

@@ -6,6 +6,7 @@ from personalizer.errors import TrainingError, extra
 from personalizer.methods.base import Lesson, Method, Question, Scores, method
 from personalizer.methods.learning import loss_of
 from personalizer.scoring import CandidateScorer
+from personalizer.train.batches import Batches
 from personalizer.train.engine import Step, fit
 from personalizer.train.pairs import recipe_of
 
@@ -49,10 +50,12 @@ class Prefix(Method):
         users = users.to(self.lm.device)
         config = self.settings.hypernet
         loss = loss_of(self, kept)
+        size = min(config.batch_size, len(kept))
+        batches = Batches(np.arange(len(kept)), loss.lengths, size, seed)
 
         def step_of(projector: nn.Module, step: int) -> Step:
             rng = np.random.default_rng([seed, 5, step])
-            rows = rng.choice(len(kept), min(config.batch_size, len(kept)), replace=False)
+            rows = batches[step]
             return Step(*loss(rows, rng, projector(users[rows])))
 
         with self.lm.lock, torch.random.fork_rng(devices=[]):

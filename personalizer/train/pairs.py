@@ -10,6 +10,7 @@ from personalizer.errors import TrainingError, extra
 from personalizer.hypernet import HyperNetwork
 from personalizer.lm.load import LanguageModel
 from personalizer.lora import Adapted, attach
+from personalizer.train.batches import Batches
 from personalizer.train.engine import Recipe, Step, fit
 from personalizer.train.goals import Goal, goal_of
 from personalizer.train.losses import noisy, weight_penalty
@@ -54,7 +55,7 @@ def train(
         torch.manual_seed(seed)
         hypernet = HyperNetwork(config, vectors.shape[1], adapted.shapes).to(lm.device)
         base = mean_loss(lm, goal, held)
-        batches = _Batches(learn, goal.lengths, config.batch_size, seed)
+        batches = Batches(learn, goal.lengths, config.batch_size, seed)
         steps = _Pairs(lm, adapted, config, vectors, goal, batches, seed)
         learned = fit(
             hypernet,
@@ -98,7 +99,7 @@ class _Pairs:
     config: HypernetConfig
     vectors: Tensor  # (N, D)
     goal: Goal
-    batches: "_Batches"
+    batches: Batches
     seed: int
 
     @torch.no_grad()
@@ -189,31 +190,3 @@ def _split(count: int, seed: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]
     order = np.random.default_rng([seed, 1]).permutation(count)
     held = max(1, min(int(count * HELD_OUT_SHARE), HELD_OUT_MOST))
     return order[held:], order[:held]
-
-
-class _Batches:
-    """Full batches in seeded order, each of titles of like length: less padding."""
-
-    def __init__(
-        self, rows: NDArray[np.int64], lengths: NDArray[np.int64], size: int, seed: int
-    ) -> None:
-        self._rows, self._lengths, self._size, self._seed = rows, lengths, size, seed
-        self._repeats = -(-size // len(rows))  # of few rows, to fill a batch
-        self._each = self._repeats * len(rows) // size  # batches of a pass
-        self._pass = -1
-        self._batches: NDArray[np.int64] = np.zeros((0, size), np.int64)
-
-    def __getitem__(self, step: int) -> NDArray[np.int64]:
-        """The batch of a step, whichever came before."""
-        if step // self._each != self._pass:
-            self._pass = step // self._each
-            self._batches = self._shuffled(np.random.default_rng([self._seed, 2, self._pass]))
-        batch: NDArray[np.int64] = self._batches[step % self._each]
-        return batch
-
-    def _shuffled(self, rng: np.random.Generator) -> NDArray[np.int64]:
-        pool = np.concatenate([rng.permutation(self._rows) for _ in range(self._repeats)])
-        pool = pool[: self._each * self._size]
-        # equal lengths stay in their random order, so a batch's company changes every time
-        order = np.argsort(self._lengths[pool], kind="stable")
-        return rng.permutation(pool[order].reshape(-1, self._size))
