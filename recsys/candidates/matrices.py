@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from features.errors import VersionMismatchError
-from recsys.arrays import PAD, Floats, Ints
+from recsys.arrays import PAD, Floats, Ints, spans
 from recsys.catalogue import Catalogue
 from recsys.errors import ArtifactError, extra
 from recsys.sparse import matrix, pruned, top_of_rows
@@ -73,10 +73,15 @@ class ItemMatrix:
             sparse.csr_array((weights, items, indptr), shape=(size, size)), catalogue.fingerprint
         )
 
-    def weight(self, source: int, item: int) -> float:
-        """How strongly `source` leads to `item`; 0 where it never does."""
-        span = slice(self.rows.indptr[source], self.rows.indptr[source + 1])
-        return float(self.rows.data[span][self.rows.indices[span] == item].sum())
+    def weights(self, sources: Ints, item: int) -> Floats:
+        """How strongly each of `sources` (N,) leads to `item`; 0 where one never does."""
+        starts = self.rows.indptr[sources].astype(np.int64)
+        counts = self.rows.indptr[sources + 1] - starts
+        at = spans(starts, counts)
+        there = self.rows.indices[at] == item
+        found = np.zeros(len(sources), np.float32)
+        found[np.repeat(np.arange(len(sources)), counts)[there]] = self.rows.data[at[there]]
+        return found
 
     def scaled(self, columns: Floats) -> "ItemMatrix":
         """The same links, each weighed by the item it leads to."""

@@ -35,15 +35,13 @@ class Linked(CandidateSource):
 
     def because(self, shoppers: Shoppers, row: int, item: int) -> str | None:
         """Name the purchase that leads to the item most."""
-        one = shoppers.take([row])
-        held = one.profile(self.view, len(self.catalogue))
-        pull = [
-            share * self.links.weight(past, item) if past != item else 0.0
-            for past, share in zip(held.indices, held.data, strict=True)
-        ]
-        if not pull or max(pull) <= 0:
+        held = shoppers.profile(self.view, len(self.catalogue))
+        hers = slice(held.indptr[row], held.indptr[row + 1])
+        past = held.indices[hers]
+        pull = np.where(past == item, 0, held.data[hers] * self.links.weights(past, item))
+        if pull.max(initial=0) <= 0:
             return None
-        return self.reason.format(self.catalogue.label(int(held.indices[int(np.argmax(pull))])))
+        return self.reason.format(self.catalogue.label(int(past[pull.argmax()])))
 
 
 @register

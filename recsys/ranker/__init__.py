@@ -7,7 +7,6 @@ from recsys.ranker.explain import (
     contributions,
     explain_item,
     origins,
-    reason_of,
     reasons_of,
 )
 from recsys.ranker.features import Features, Shelf, build_features, feature_names
@@ -31,7 +30,6 @@ __all__ = [
     "feature_names",
     "in_words",
     "origins",
-    "reason_of",
     "reasons_of",
     "train",
     "training_set",

@@ -105,30 +105,32 @@ def _decomposed(
     return float(shares[-1]), told
 
 
-def reason_of(
-    sources: Sequence[CandidateSource], shoppers: Shoppers, row: int, item: int, ranks: Floats
-) -> str:
-    """One reason, from the source that proposed the item highest; what is personal comes first.
-
-    `ranks` (S,) holds the item's rank in each source, nan where a source did not propose it.
-    """
-    proposed = [s for s in range(len(sources)) if np.isfinite(ranks[s])]
-    for s in sorted(proposed, key=lambda s: (not sources[s].personal, ranks[s])):
-        reason = sources[s].because(shoppers, row, item)
-        if reason:
-            return reason
-    return "in the catalogue"
-
-
 def reasons_of(
     sources: Sequence[CandidateSource], shoppers: Shoppers, items: Ints, ranks: Floats
 ) -> list[list[str]]:
-    """Give a reason per item of each list (U, k); `ranks` is (U, k, S)."""
+    """Give a reason per item of each list (U, k).
+
+    It is of the source that proposed the item highest; what is personal comes first. `ranks`
+    (U, k, S) holds an item's rank in each source, nan where a source did not propose it.
+    """
+    impersonal = np.array([not source.personal for source in sources], bool)
+    first = np.lexsort((ranks, np.broadcast_to(impersonal, ranks.shape)), axis=2)  # (U, k, S)
+    first = np.where(np.isfinite(np.take_along_axis(ranks, first, 2)), first, PAD)
     return [
         [
-            reason_of(sources, shoppers, row, int(item), ranks[row, place])
-            for place, item in enumerate(items[row])
+            _reason(sources, shoppers, row, item, asked)
+            for item, asked in zip(hers, places, strict=True)
             if item != PAD
         ]
-        for row in range(len(shoppers))
+        for row, (hers, places) in enumerate(zip(items.tolist(), first.tolist(), strict=True))
     ]
+
+
+def _reason(
+    sources: Sequence[CandidateSource], shoppers: Shoppers, row: int, item: int, asked: list[int]
+) -> str:
+    """Ask the sources in turn, until one knows."""
+    for source in asked:
+        if source != PAD and (reason := sources[source].because(shoppers, row, item)):
+            return reason
+    return "in the catalogue"

@@ -26,8 +26,8 @@ class Killer:
         sys.stdout.flush()
 
     def progress(self, stage: str, done: int, total: int) -> None:
-        """Die in the middle of the work, if that is the word."""
-        if self.word == (stage, HALFWAY) and 2 * done >= total > done:
+        """Die in the middle of the work, before it is written, if that is the word."""
+        if self.word == (stage, HALFWAY) and 2 * done >= total:
             os.kill(os.getpid(), signal.SIGKILL)
 
 

@@ -18,6 +18,10 @@ from recsys.sparse import matrix
 from tests.recsys.shop import make_catalogue
 
 
+def weight_of(links, source, item):
+    return links.weights(np.array([source]), item)[0]
+
+
 def titled(*titles: str, brands=None, categories=None) -> Catalogue:
     n = len(titles)
     return Catalogue(
@@ -60,9 +64,9 @@ def saved(tmp_path):
 def test_a_table_of_pairs_becomes_rows_without_what_left_the_catalogue(saved):
     catalogue, made, folder = saved
     assert made.rows.nnz == 2
-    assert [made.weight(0, 1), made.weight(2, 0), made.weight(1, 0)] == [0.75, 1, 0]
+    assert [weight_of(made, 0, 1), weight_of(made, 2, 0), weight_of(made, 1, 0)] == [0.75, 1, 0]
     assert made.fingerprint == catalogue.fingerprint
-    assert ItemMatrix.from_table(folder / "table", catalogue, "support").weight(0, 1) == 3
+    assert weight_of(ItemMatrix.from_table(folder / "table", catalogue, "support"), 0, 1) == 3
 
 
 def test_a_matrix_comes_back_mapped(saved):
@@ -73,7 +77,7 @@ def test_a_matrix_comes_back_mapped(saved):
         base = base.base
     assert isinstance(base, np.memmap)
     assert dense(again) == dense(made)
-    assert again.weight(0, 1) == 0.75
+    assert weight_of(again, 0, 1) == 0.75
     assert dense(again.scaled(np.ones(len(catalogue), np.float32))) == dense(made)
     assert (again.twice().rows != made.twice().rows).nnz == 0
 
@@ -102,10 +106,10 @@ def test_that_of_another_catalogue_or_torn_is_refused(saved):
 def test_two_steps_multiply_along_each_way_and_leave_out_the_start():
     made = links(4, a0_1=0.5, a0_2=0.25, a1_3=0.5, a2_3=1.0, a1_0=1.0, a3_3=1.0)
     far = made.twice()
-    assert far.weight(0, 3) == 0.5 * 0.5 + 0.25 * 1
-    assert far.weight(0, 0) == 0, "there and back is nowhere"
-    assert far.weight(0, 1) == 0, "one step is not two"
-    assert far.weight(1, 2) == 0.25
+    assert weight_of(far, 0, 3) == 0.5 * 0.5 + 0.25 * 1
+    assert weight_of(far, 0, 0) == 0, "there and back is nowhere"
+    assert weight_of(far, 0, 1) == 0, "one step is not two"
+    assert weight_of(far, 1, 2) == 0.25
     assert not far.rows.diagonal().any()
     assert far.fingerprint == made.fingerprint
 

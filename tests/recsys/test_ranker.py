@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from recsys.arrays import PAD
 from recsys.candidates import build_pool, build_sources
 from recsys.errors import ArtifactError, StageError
 from recsys.ranker import (
@@ -21,7 +22,7 @@ from recsys.ranker import (
     build_features,
     contributions,
     feature_names,
-    reason_of,
+    reasons_of,
     train,
     training_set,
 )
@@ -324,7 +325,9 @@ def test_a_personal_reason_comes_before_a_popular_one(shop):
     one = make_shoppers(shop.catalogue, [["Coffee-5", "Coffee-0"]])
     refill = shop.catalogue.index["Coffee-1"]
     sources = build_sources(shop.parts, ["popular", "neighbours"])
-    said = reason_of(sources, one, 0, refill, np.array([0, 9], np.float32))
-    assert said == "often bought after The Coffee-0"
-    only_popular = np.array([0, np.nan], np.float32)
-    assert reason_of(sources, one, 0, one.items[0], only_popular) == "popular this month"
+    items = np.array([[refill, one.items[0], refill, PAD]], np.int32)
+    nan = np.nan
+    ranks = np.array([[[0, 9], [0, nan], [nan, nan], [nan, nan]]], np.float32)
+    assert reasons_of(sources, one, items, ranks) == [
+        ["often bought after The Coffee-0", "popular this month", "in the catalogue"]
+    ]
