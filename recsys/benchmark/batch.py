@@ -19,6 +19,7 @@ from sqlalchemy import create_engine, text
 from recsys.artifacts import ArtifactStore
 from recsys.errors import StageError
 from recsys.evaluation.memory import peak
+from recsys.ladder import Rung
 from recsys.listing import lists_in
 from recsys.pipeline.batch.shards import gather, score_shard
 from recsys.pipeline.lineage import Lineage
@@ -66,6 +67,10 @@ def measure(
             told(f"with the adapted model: {adapted['rate']} shoppers per second")
             rows = _written(Path(out) / "model", server, told)
             most = memory.mib
+    if not adapted["rungs"].get(Rung.ADAPTED_LM):
+        raise StageError(
+            f"no list is of the adapted model: {adapted['rungs']}", where="benchmark batch"
+        )
     if plain["lists"] != adapted["lists"]:
         raise StageError(
             f"{plain['lists']} lists, then {adapted['lists']}", where="benchmark batch"
@@ -100,7 +105,9 @@ def _without_model(recommender: Recommender) -> Recommender:
 
 
 def _with_model(recommender: Recommender) -> Recommender:
-    return replace(recommender, blend_weight=recommender.blend_weight or WEIGHT)
+    """Let the model reorder every list, whomever the release keeps it from."""
+    weight = recommender.blend_weight or WEIGHT
+    return replace(recommender, blend_weight=weight, decision=None)
 
 
 def _scored(
@@ -124,7 +131,11 @@ def _scored(
     users = read_table(folder / "lists.parquet", ["user_id"])["user_id"].to_pylist()
     if len(set(users)) != told["lists"]:
         raise StageError("a shopper has two lists", where=str(folder))
-    return {"lists": told["lists"], "rate": round(told["lists"] / seconds, 1)}
+    return {
+        "lists": told["lists"],
+        "rungs": told["rungs"],
+        "rate": round(told["lists"] / seconds, 1),
+    }
 
 
 def _written(folder: Path, server: str, told: Told) -> float | None:

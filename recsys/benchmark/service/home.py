@@ -7,6 +7,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from recsys.artifacts import Artifact, ArtifactStore, Release, Releases
+from recsys.artifacts.manifest import NAME as MANIFEST
+from recsys.decision import HIGHEST, undecided
 from recsys.errors import extra
 from recsys.pipeline.parts import BLEND
 from recsys.ranker.model import Ranker
@@ -44,6 +46,7 @@ def variants(home: Path) -> Variants:
         weight: _remade(store, artifacts["blend"], f"weight-{weight}", _weigh(weight))
         for weight in (0.0, WEIGHT)
     }
+    everyone = _remade(store, artifacts["decision"], "everyone", _free(artifacts["decision"].path))
     half = _remade(store, artifacts["ranker"], "half", _halve(artifacts["ranker"].path))
 
     def release(**changed: str) -> Release:
@@ -56,8 +59,8 @@ def variants(home: Path) -> Variants:
     return Variants(
         releases,
         release(blend=weights[0.0]),
-        release(blend=weights[WEIGHT]),
-        release(blend=weights[WEIGHT], ranker=half),
+        release(blend=weights[WEIGHT], decision=everyone),
+        release(blend=weights[WEIGHT], decision=everyone, ranker=half),
         lists["user_id"].to_pylist(),
         items["item_id"].to_pylist(),
     )
@@ -87,6 +90,16 @@ def _weigh(weight: float) -> Callable[[Path], None]:
 
     def fill(folder: Path) -> None:
         (folder / BLEND).write_text(document, encoding="utf-8")
+
+    return fill
+
+
+def _free(folder: Path) -> Callable[[Path], None]:
+    """A decision that keeps the language model from nobody."""
+
+    def fill(out: Path) -> None:
+        shutil.copytree(folder, out, dirs_exist_ok=True, ignore=shutil.ignore_patterns(MANIFEST))
+        undecided(HIGHEST, "to measure").write(out)
 
     return fill
 

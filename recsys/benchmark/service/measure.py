@@ -17,6 +17,7 @@ from recsys.benchmark.service.home import Variants, copied, variants
 from recsys.benchmark.service.load import Call, Gun, Shot, figures
 from recsys.benchmark.service.processes import REDIS, Running, free_port, tailor
 from recsys.errors import StageError
+from recsys.ladder import Rung
 
 Told = Callable[[str], None]
 WARM = 5.0  # seconds that are not counted
@@ -87,6 +88,8 @@ def _speed(home: Path, root: Path, found: Variants, seconds: float, told: Told) 
             result[name] = figures(shots, seconds)
             memory.append(service.mib())
             told(f"{name}: {result[name]}, {memory[-1]} MiB, {_rungs(shots)}")
+        if not any(shot.told.get("rung") == Rung.ADAPTED_LM for shot in shots):
+            raise StageError("no list is of the adapted model", where="benchmark online")
     result["worker_mib"] = max(memory)
     return result
 
