@@ -125,9 +125,14 @@ def _model_rests(snapshot: Snapshot) -> float:
 
 
 def state_of(request: Request) -> State:
-    """The parts, for an endpoint."""
+    """The parts, at hand for a request."""
     state: State = request.app.state.service
     return state
+
+
+async def _service(request: Request) -> State:
+    """The parts, for an endpoint; async, because anything else is run in a thread of its own."""
+    return state_of(request)
 
 
 def _needs(scope: Scope) -> Any:
@@ -140,5 +145,5 @@ def _needs(scope: Scope) -> Any:
     return Depends(caller)
 
 
-Service = Annotated[State, Depends(state_of)]
+Service = Annotated[State, Depends(_service)]
 READ, WRITE, ADMIN = (_needs(scope) for scope in Scope)

@@ -18,6 +18,7 @@ from recsys.benchmark.service.load import Call, Gun, Shot, figures
 from recsys.benchmark.service.processes import REDIS, Running, free_port, tailor
 from recsys.errors import StageError
 from recsys.ladder import Rung
+from recsys.parallel import WORKERS
 
 Told = Callable[[str], None]
 WARM = 5.0  # seconds that are not counted
@@ -63,14 +64,14 @@ def _made(root: Path, reviews: Sequence[Path], items: Sequence[Path], told: Told
 
 
 def _speed(home: Path, root: Path, found: Variants, seconds: float, told: Told) -> dict[str, Any]:
-    """One worker, three ways to a list."""
+    """A worker for each core, three ways to a list."""
     port = free_port()
     environment = {"TAILOR_HOME": str(home), "TAILOR_SERVICE__LIMITS__RATE": "0"}
     result: dict[str, Any] = {}
     memory = []
     gun = Gun(port)
     found.releases.swap(found.without.id)
-    command = tailor("serve", "--port", str(port), "--workers", "1")
+    command = tailor("serve", "--port", str(port), "--workers", str(WORKERS))
     with Running(command, environment, root / "serve.log") as service:
         service.ready(f"http://127.0.0.1:{port}/readyz")
         phases = (
@@ -86,7 +87,7 @@ def _speed(home: Path, root: Path, found: Variants, seconds: float, told: Told) 
             gun.fire(lambda calls=calls: next(calls), rate, WARM)  # type: ignore[misc]
             shots = gun.fire(lambda calls=calls: next(calls), rate, seconds)  # type: ignore[misc]
             result[name] = figures(shots, seconds)
-            memory.append(service.mib())
+            memory.append(round(service.mib() / WORKERS, 1))
             told(f"{name}: {result[name]}, {memory[-1]} MiB, {_rungs(shots)}")
         if not any(shot.told.get("rung") == Rung.ADAPTED_LM for shot in shots):
             raise StageError("no list is of the adapted model", where="benchmark online")
