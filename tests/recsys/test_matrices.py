@@ -133,11 +133,11 @@ def test_items_told_in_the_same_words_find_each_other():
             *(f"filler{i}" for i in range(30)),
         )
     )
-    assert told.weight(0, 1) == pytest.approx(1, abs=1e-5)
-    assert 0 < told.weight(0, 2) < 1
-    assert told.weight(0, 2) == pytest.approx(told.weight(2, 0))
-    assert told.weight(3, 4) > 0
-    assert told.weight(0, 3) == 0
+    assert weight_of(told, 0, 1) == pytest.approx(1, abs=1e-5)
+    assert 0 < weight_of(told, 0, 2) < 1
+    assert weight_of(told, 0, 2) == pytest.approx(weight_of(told, 2, 0))
+    assert weight_of(told, 3, 4) > 0
+    assert weight_of(told, 0, 3) == 0
     assert told.rows[[5]].nnz == 0, "nobody shares its word"
     assert not told.rows.diagonal().any()
 
@@ -145,8 +145,8 @@ def test_items_told_in_the_same_words_find_each_other():
 def test_the_weight_is_the_square_of_the_cosine():
     """Of three titles of one word each known word is one dimension."""
     told = wording(titled("tea", "tea mug", "mug", *(f"filler{i}" for i in range(30))))
-    assert told.weight(0, 1) == pytest.approx(0.5, abs=1e-5)  # cosine of 45 degrees, squared
-    assert told.weight(0, 2) == 0
+    assert weight_of(told, 0, 1) == pytest.approx(0.5, abs=1e-5)  # cosine of 45 degrees, squared
+    assert weight_of(told, 0, 2) == 0
 
 
 def test_brand_and_category_are_words_too():
@@ -160,9 +160,9 @@ def test_brand_and_category_are_words_too():
             categories=[("Kitchen",), (), ("Kitchen",), *[()] * 30],
         )
     )
-    assert told.weight(0, 1) > 0
-    assert told.weight(0, 2) > 0
-    assert told.weight(1, 2) == 0
+    assert weight_of(told, 0, 1) > 0
+    assert weight_of(told, 0, 2) > 0
+    assert weight_of(told, 1, 2) == 0
 
 
 @pytest.mark.parametrize("titles", [("one", "two"), ("", ""), ("a", "b", "c")])

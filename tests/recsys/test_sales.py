@@ -90,3 +90,17 @@ def test_sales_are_those_of_a_plain_count(rows, moment, window):
         else:
             assert np.isnan(first[0, item])
             assert np.isnan(last[0, item])
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 3), st.integers(0, 60), st.integers(1, 3)), max_size=12),
+    st.integers(0, 70),
+    st.sampled_from([None, 1, 7, 30]),
+)
+def test_one_moment_for_all_tells_the_same_as_moments_of_their_own(rows, day, window):
+    sales, items = sales_of(*rows), [[3, 0, 9, 1]]
+    together = before(sales, items, day * DAY)
+    apart = before(sales, items * 2, day * DAY, (day + 1) * DAY)
+    assert together.within(window)[0].tolist() == apart.within(window)[0].tolist()
+    for one, other in zip(together.first_and_last(), apart.first_and_last(), strict=True):
+        assert np.array_equal(one[0], other[0], equal_nan=True)
