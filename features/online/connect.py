@@ -115,7 +115,7 @@ def _redis_options(where: SplitResult) -> dict[str, Any]:
 
 def _database(where: SplitResult) -> int:
     number = where.path.strip("/") or "0"
-    if not number.isdigit():
+    if not number.isdecimal():
         raise StoreError(
             f"Redis databases have numbers, this is {number!r}",
             where=_SETTING,

@@ -41,7 +41,7 @@ def level_of(level: int | str) -> int | None:
     """How many steps of a category path count; None for all of them."""
     if level == LEAF:
         return None
-    steps = int(level) if str(level).isdigit() else 0
+    steps = int(level) if str(level).isascii() and str(level).isdigit() else 0
     if steps < 1:
         raise SettingsError(
             f"no category level {level!r}", where="preference", fix=f"{LEAF}, or a number from 1"

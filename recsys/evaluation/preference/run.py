@@ -171,7 +171,7 @@ def _result(
     return PreferenceResult(
         task.law.name,
         len(task.test),
-        int(task.level) if str(task.level).isdigit() else task.level,
+        int(task.level) if str(task.level).isdecimal() else task.level,
         {name: each.figures() for name, each in answered.items()},
         probe(task.test.view, task.test.questions),
         {

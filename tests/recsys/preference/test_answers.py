@@ -2,7 +2,7 @@
 
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from recsys.errors import SettingsError
@@ -70,6 +70,7 @@ def test_the_level_says_what_a_category_is():
 
 
 @given(st.text(max_size=5))
+@example("²")  # a digit, and no number
 def test_a_level_is_leaf_or_a_number(text):
     if text == "leaf":
         assert level_of(text) is None
