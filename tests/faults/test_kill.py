@@ -1,8 +1,8 @@
 """Killing a run anywhere leaves the last release readable, and a re-run completes.
 
 One home serves a release of one shop. A run over another shop is killed in the middle of all that
-takes long, between stages, and at every step of the publish. Each run goes on where the one before
-it died, and what comes out is what a run that nobody disturbed makes.
+takes long, before what was written is in its place, and at every step of the publish. Each run goes
+on where the one before it died, and what comes out is what a run that nobody disturbed makes.
 """
 
 import signal
@@ -29,9 +29,7 @@ ROOT = Path(__file__).parent.parent.parent
 TABLES = ("tables", "features", "embeddings", "ranker", "lm", "hypernet", "profiles", "lists")
 MOMENTS = [
     ("ingest", "written"),  # everything is written, nothing in its place yet
-    ("ingest", "done"),
     ("features", HALFWAY),
-    ("features", "done"),
     ("embeddings", HALFWAY),
     ("ranker", HALFWAY),
     ("profiles", HALFWAY),
@@ -39,9 +37,7 @@ MOMENTS = [
     ("lm", HALFWAY),
     ("lm", "written"),
     ("hypernet", HALFWAY),
-    ("blend", "done"),
     ("lists", HALFWAY),
-    ("lists", "done"),
     ("report", "written"),
     (PUBLISH, "lists in the results database"),
     (PUBLISH, "lists online"),

@@ -54,7 +54,7 @@ def some_days(home: Home, folder: Path, days: int) -> tuple[datetime, str]:
 @pytest.mark.slow
 @pytest.mark.spark
 def test_a_back_fill_in_any_order_is_the_same(home: Home, tmp_path: Path) -> None:
-    settings, days = load(), 6
+    settings, days = load(), 30
     start, file = some_days(home, tmp_path, days)
     intervals = [Interval(start + DAY * n, start + DAY * (n + 1)) for n in range(days)]
     store, began = ArtifactStore(settings.home), lineage.of_data(settings)
