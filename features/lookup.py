@@ -78,6 +78,12 @@ class ViewRow:
             self._read = MappingProxyType(self._view.decoded(self._stored.messages))
         return self._read
 
+    def made_by(self) -> Any:
+        """What made a stored embedding; the embedding itself, which is long, stays unread."""
+        assert self._stored is not None
+        assert self._view is not None
+        return self._view.one(self._stored.messages, VERSION)
+
     @property
     def event_timestamp(self) -> datetime | None:
         """The moment that the row tells of."""
@@ -212,7 +218,7 @@ class Lookup:
 
 def _of_version(row: ViewRow, wanted: str) -> ViewRow:
     """Refuse an embedding that another encoder made: it can't be compared with the index."""
-    made_by = row.values[VERSION]
+    made_by = row.made_by()
     if made_by == wanted:
         return row
     reason = f"made by {made_by}, but the index by {wanted}"

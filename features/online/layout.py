@@ -29,6 +29,10 @@ class View:
         """Read a stored row; a feature that is not there is None, as Feast has it."""
         return {name: decode(messages.get(name)) for name, decode in self._decoders}
 
+    def one(self, messages: Mapping[str, bytes], name: str) -> Any:
+        """Read one feature of a stored row."""
+        return dict(self._decoders)[name](messages.get(name))
+
     @cached_property
     def _decoders(self) -> list[tuple[str, Callable[[bytes | None], Any]]]:
         return [(name, values.decoder(kind)) for name, kind in self.columns.items()]
