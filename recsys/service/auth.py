@@ -6,6 +6,8 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from functools import cache, lru_cache
+from urllib.parse import urlsplit
 
 import structlog
 from sqlalchemy import Engine
@@ -57,6 +59,7 @@ class Keys:
             self._lock.release()
 
 
+@cache
 def is_loopback(host: str) -> bool:
     """Whether only this machine can reach an address."""
     if host == "localhost":
@@ -80,14 +83,24 @@ def given_key(request: Request) -> str:
 
 def _refuse_rebound(host: str) -> None:
     """Refuse a page of the web that made its own name lead to this machine."""
+    if _is_name_of_the_web(host):
+        raise ServiceError(
+            403, "forbidden", "without keys only this machine's own names lead here",
+            fix="set service.keys to always behind a proxy",
+        )  # fmt: skip
+
+
+@lru_cache(maxsize=256)  # every request names a host, mostly the same
+def _is_name_of_the_web(host: str) -> bool:
     try:
-        ipaddress.ip_address(host)
+        name = urlsplit(f"//{host}").hostname or ""
+    except ValueError:  # no name at all
+        return True
+    try:
+        ipaddress.ip_address(name)
     except ValueError:
-        if "." in host:
-            raise ServiceError(
-                403, "forbidden", "without keys only this machine's own names lead here",
-                fix="set service.keys to always behind a proxy",
-            ) from None  # fmt: skip
+        return "." in name
+    return False
 
 
 def check(
@@ -99,7 +112,7 @@ def check(
     """
     given = given_key(request) if given is None else given
     if not given and not needed:
-        _refuse_rebound(request.url.hostname or "")
+        _refuse_rebound(request.headers.get("host", ""))
         return request.client.host if request.client else "local"
     key = keys.find(given) if given else None
     if key is None:
