@@ -16,8 +16,9 @@ import numpy as np
 from features.errors import VersionMismatchError
 from recsys.arrays import PAD, Floats, Ints, Longs, Objects, spans
 from recsys.catalogue import Catalogue
+from recsys.compiled import compiled
 from recsys.errors import ArtifactError, extra
-from recsys.sparse import matrix
+from recsys.sparse import Rows, rows_of
 from recsys.tables import WHOLE, Shard, hash_order, read_shard, read_table
 
 with extra("recsys"):
@@ -80,21 +81,21 @@ class Shoppers:
     @cached_property
     def later(self) -> tuple[Longs, Longs]:
         """For each purchase: purchases of strictly later time, and of strictly later days."""
-        owner = np.repeat(np.arange(len(self)), self.lengths)
-        after = [_strictly_later(owner, clock) for clock in (self.times, self.times // DAY)]
-        return after[0][0], after[1][1]
+        purchases, days = np.zeros((2, len(self.items)), np.int64)
+        _count_later(self.indptr, self.times, purchases, days)
+        return purchases, days
 
-    def profile(self, kind: str, items: int) -> Any:
+    def profile(self, kind: str, items: int) -> Rows:
         """Weigh each shopper's purchases over the catalogue; many sources ask for the same."""
         if (kind, items) not in self._profiles:
             self._profiles[kind, items] = self._profile(kind, items)
         return self._profiles[kind, items]
 
     @cached_property
-    def _profiles(self) -> dict[tuple[str, int], Any]:
+    def _profiles(self) -> dict[tuple[str, int], Rows]:
         return {}
 
-    def _profile(self, kind: str, items: int) -> Any:
+    def _profile(self, kind: str, items: int) -> Rows:
         """Weigh each shopper's purchases over the catalogue: sparse rows (U, items).
 
         `recent` fades quickly, `whole` slowly, by how many purchases are strictly later;
@@ -107,21 +108,22 @@ class Shoppers:
             weights /= np.bincount(owner, weights, len(self))[owner]
         else:
             weights = np.float32(FADES[kind]) ** purchases
-        return matrix(owner, self.items, weights, (len(self), items))
+        return rows_of(owner, self.items, weights, (len(self), items))
 
     def recent(self, n: int | None = None) -> tuple[Ints, Floats]:
         """Lay out the last n items (or all), newest first, and their ages in days: both (U, n)."""
         if n is None:
             n = int(self.lengths.max(initial=0))
-        at = self.indptr[1:, None] - 1 - np.arange(n)  # (U, n)
-        real = at >= self.indptr[:-1, None]
-        items = np.full(at.shape, PAD, np.int32)
-        ages = np.full(at.shape, np.nan, np.float32)
-        items[real] = self.items[at[real]]
-        owner = np.nonzero(real)[0]
-        seconds = self.moments[owner] - self.times[at[real]]
-        ages[real] = np.maximum(seconds / DAY, 0)
-        return items, ages
+        if n not in self._recent:
+            items = np.full((len(self), n), PAD, np.int32)
+            ages = np.full((len(self), n), np.nan, np.float32)
+            _lay_out((self.indptr, self.items, self.times, self.moments), items, ages)
+            self._recent[n] = items, ages
+        return self._recent[n]
+
+    @cached_property
+    def _recent(self) -> dict[int, tuple[Ints, Floats]]:
+        return {}
 
     def take(self, rows: Longs | Sequence[int] | slice) -> "Shoppers":
         """Pick some of the shoppers, in the order asked for."""
@@ -238,16 +240,25 @@ def _as_of(history: Any, moment: Path) -> datetime:
     return _utc(history["event_timestamp"][0].as_py())
 
 
-def _strictly_later(owner: Longs, clock: Longs) -> tuple[Longs, Longs]:
-    """For each purchase, its shopper's purchases, and points of time, after its own time."""
-    new = np.ones(len(clock), bool)
-    new[1:] = (np.diff(clock) != 0) | (np.diff(owner) != 0)
-    group = np.cumsum(new) - 1
-    ends = np.append(np.flatnonzero(new)[1:], len(clock))  # of each group
-    users = int(owner.max(initial=-1)) + 1
-    stops = np.cumsum(np.bincount(owner, minlength=users))  # of each shopper
-    last = np.cumsum(np.bincount(owner[new], minlength=users)) - 1  # group of each shopper
-    return stops[owner] - ends[group] if len(ends) else group, last[owner] - group
+@compiled
+def _lay_out(histories: Any, laid: Any, ages: Any) -> None:
+    indptr, items, times, moments = histories
+    for row in range(len(laid)):
+        end = indptr[row + 1]
+        for place in range(min(laid.shape[1], end - indptr[row])):
+            at = end - 1 - place
+            laid[row, place] = items[at]
+            ages[row, place] = max((moments[row] - times[at]) / DAY, 0)
+
+
+@compiled
+def _count_later(indptr: Any, times: Any, purchases: Any, days: Any) -> None:
+    for row in range(len(indptr) - 1):
+        end = indptr[row + 1]
+        for at in range(end - 2, indptr[row] - 1, -1):
+            same = times[at] == times[at + 1]
+            purchases[at] = purchases[at + 1] if same else end - 1 - at
+            days[at] = days[at + 1] + (times[at] // DAY != times[at + 1] // DAY)
 
 
 _HISTORY = ("user_id", "item_ids", "item_times")

@@ -1,76 +1,99 @@
-"""Sparse rows: the best of each, and single values out of many."""
+"""Sparse rows: their products, the best of each, and single values out of many.
 
+The loops are compiled (docs/decisions/0024): a list for one shopper is many small steps, which
+cost more to call than to take. One row and many take the same way, so a row comes out the same, to
+the last bit, alone and among others; and other threads go on meanwhile.
+"""
+
+import threading
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from recsys.arrays import PAD, Floats, Ints, Longs, padded, spans
+from recsys.arrays import PAD, Bools, Floats, Ints, Longs, padded
+from recsys.compiled import compiled
 from recsys.errors import extra
 
 with extra("recsys"):
     from scipy import sparse
 
 
-WIDE = 1 << 17
+class Rows(NamedTuple):
+    """Sparse rows that cost next to nothing to make; columns stand in the order they were met."""
 
-
-def matrix(rows: Any, columns: Any, values: Any, shape: tuple[int, int]) -> Any:
-    """Sparse rows from loose triples; a place that is named twice adds up.
-
-    It adds up in the order given, which scipy's own way doesn't keep: a row must come out the same,
-    to the last bit, alone and among others.
-    """
-    keys = np.asarray(rows, np.int64) * shape[1] + np.asarray(columns, np.int64)
-    order = np.argsort(keys, kind="stable")
-    keys = keys[order]
-    first = np.flatnonzero(np.diff(keys, prepend=-1))
-    sums = np.asarray(values, np.float32)[order]
-    if len(first):
-        sums = np.add.reduceat(sums, first)
-    rows, columns = np.divmod(keys[first], shape[1]) if shape[1] else (keys[first], keys[first])
-    indptr = np.concatenate(([0], np.cumsum(np.bincount(rows, minlength=shape[0]))))
-    index = sparse.get_index_dtype(maxval=max(len(sums), *shape))
-    made = sparse.csr_array((sums, columns.astype(index), indptr.astype(index)), shape=shape)
-    made.has_canonical_format = True
-    return made
-
-
-class Row(NamedTuple):
-    """One sparse row, for those who need no algebra: making it costs next to nothing."""
-
-    indices: Longs
+    indptr: Longs
+    indices: Ints
     data: Floats
     shape: tuple[int, int]
-    wide: Floats  # every column, also where nothing is stored
-
-    @property
-    def indptr(self) -> Longs:
-        """Where the row begins and ends."""
-        return np.array([0, len(self.data)], np.int64)
 
     @property
     def nnz(self) -> int:
         """How many values are stored."""
         return len(self.data)
 
+    @property
+    def csr(self) -> Any:
+        """The same for scipy's algebra, with columns that rise."""
+        index = sparse.get_index_dtype(maxval=max(self.nnz, *self.shape))
+        parts = (self.data, self.indices.astype(index), self.indptr.astype(index))
+        made = sparse.csr_array(parts, shape=self.shape)
+        made.sort_indices()
+        return made
 
-def product(left: Any, right: Any) -> Any:
-    """Multiply sparse rows by a matrix; columns rise in each row.
+    @property
+    def sums(self) -> Floats:
+        """What each row adds up to (U,)."""
+        owner = np.repeat(np.arange(self.shape[0]), np.diff(self.indptr))
+        return np.bincount(owner, self.data, self.shape[0]).astype(np.float32)
 
-    One row takes a shorter way to the same sums, to the last bit: both add up in the order of the
-    entries. A catalogue so large that a row of it is no small matter takes scipy's way.
-    """
-    if left.shape[0] != 1 or right.shape[1] > WIDE:
-        found = left @ right
-        found.sort_indices()
-        return found
-    starts = right.indptr[left.indices].astype(np.int64)
-    counts = right.indptr[left.indices + 1] - starts
-    at = spans(starts, counts)
-    sums = np.zeros(right.shape[1], np.float32)
-    np.add.at(sums, right.indices[at], np.repeat(left.data, counts) * right.data[at])
-    columns = np.flatnonzero(sums != 0)  # numpy finds booleans ten times faster
-    return Row(columns, sums[columns], (1, right.shape[1]), sums)
+
+class _Scratch(threading.local):
+    """A thread's own wide rows: zeros, which whoever writes into them leaves as zeros."""
+
+    def __init__(self) -> None:
+        self._sums, self._seen = np.zeros(0, np.float32), np.zeros(0, np.bool_)
+
+    def of(self, width: int) -> tuple[Floats, Bools]:
+        """Sums and marks, of a width at least."""
+        if len(self._sums) < width:
+            self._sums, self._seen = np.zeros(width, np.float32), np.zeros(width, np.bool_)
+        return self._sums, self._seen
+
+
+_scratch = _Scratch()
+
+
+def _parts(found: Any) -> tuple[Longs, Ints, Floats]:
+    return found.indptr, found.indices, found.data
+
+
+def rows_of(rows: Any, columns: Any, values: Any, shape: tuple[int, int]) -> Rows:
+    """Sparse rows from loose triples; a place that is named twice adds up, in the order given."""
+    triples = (
+        np.asarray(rows, np.int64),
+        np.asarray(columns, np.int64),
+        np.asarray(values, np.float32),
+    )
+    indptr, indices, data = _from_triples(triples, shape[0], _scratch.of(shape[1]))
+    return Rows(indptr, indices, data, shape)
+
+
+def matrix(rows: Any, columns: Any, values: Any, shape: tuple[int, int]) -> Any:
+    """The same for scipy's algebra."""
+    return rows_of(rows, columns, values, shape).csr
+
+
+def row_sums(items: Ints, values: Floats, width: int) -> Rows:
+    """Add up, in each row of items (U, N), the values (N,) of the places an item stands at."""
+    indptr, indices, data = _from_places(items, np.asarray(values, np.float32), _scratch.of(width))
+    return Rows(indptr, indices, data, (len(items), width))
+
+
+def product(left: Any, right: Any) -> Rows:
+    """Multiply sparse rows by a matrix."""
+    width = right.shape[1]
+    indptr, indices, data = _product(_parts(left), _parts(right), _scratch.of(width))
+    return Rows(indptr, indices, data, (left.shape[0], width))
 
 
 def top_of_rows(found: Any, k: int) -> tuple[Ints, Floats]:
@@ -79,43 +102,24 @@ def top_of_rows(found: Any, k: int) -> tuple[Ints, Floats]:
     What is not stored, and what is not above zero, is never among them.
     """
     items, scores = padded((found.shape[0], k))
-    for row in range(found.shape[0]):
-        span = slice(found.indptr[row], found.indptr[row + 1])
-        values, columns = found.data[span], found.indices[span]
-        border = np.float32(0)
-        if len(values) > k:
-            border = max(border, np.partition(values, -k)[-k])
-        near = np.flatnonzero((values >= border) & (values > 0))
-        near = near[np.lexsort((columns[near], -values[near]))][:k]
-        items[row, : len(near)], scores[row, : len(near)] = columns[near], values[near]
+    if k:
+        _best(_parts(found), items, scores)
     return items, scores
 
 
 def values_at(found: Any, items: Ints) -> Floats:
     """Values (U, P) of the columns `items` (U, P) of each row; 0 where nothing is stored."""
-    if isinstance(found, Row):
-        return np.where(items == PAD, np.float32(0), found.wide[items])
-    wide = np.zeros(items.shape, np.float32)
+    values = np.zeros(items.shape, np.float32)
     width = found.shape[1]
-    if not found.nnz or not items.size:
-        return wide
-    keys = np.repeat(np.arange(found.shape[0]), np.diff(found.indptr)) * width + found.indices
-    asked = np.arange(len(items))[:, None] * width + np.maximum(items, 0)
-    at = np.minimum(np.searchsorted(keys, asked.ravel()), len(keys) - 1).reshape(items.shape)
-    known = (keys[at] == asked) & (items != PAD)
-    wide[known] = found.data[at[known]]
-    return wide
+    _read(_parts(found), items, values, _scratch.of(width)[0][:width])
+    return values
 
 
-def without(found: Any, indptr: Longs, items: Ints) -> Any:
-    """The same rows without some columns of each, given as ragged rows."""
-    width = found.shape[1]
-    rows = np.repeat(np.arange(found.shape[0]), np.diff(indptr))
-    keys = np.repeat(np.arange(found.shape[0]), np.diff(found.indptr)) * width
-    there = items < width  # what lies beyond would be taken for a place in the next row
-    gone = np.isin(keys + found.indices, rows[there] * width + items[there])
-    left = found.copy()
-    left.data = np.where(gone, np.float32(0), left.data)
+def without(found: Any, indptr: Longs, items: Ints) -> Rows:
+    """The same rows with nothing at some columns of each, given as ragged rows."""
+    data, width = found.data.copy(), found.shape[1]
+    left = Rows(found.indptr, found.indices, data, found.shape)
+    _blank(_parts(left), indptr, items, _scratch.of(width)[1][:width])
     return left
 
 
@@ -124,3 +128,173 @@ def pruned(found: Any, k: int) -> Any:
     items, scores = top_of_rows(found, k)
     rows, places = np.nonzero(items != PAD)
     return matrix(rows, items[rows, places], scores[rows, places], found.shape)
+
+
+# below, sparse rows are (indptr, indices, data) and a scratch is (sums, seen), as `_Scratch` says
+
+
+@compiled
+def _store(sparse_row: Any, start: int, end: int, scratch: Any) -> None:
+    """Move the sums of some columns to where they are stored; the scratch is empty again."""
+    (indices, data), (sums, seen) = sparse_row, scratch
+    for place in range(start, end):
+        column = indices[place]
+        data[place] = sums[column]
+        sums[column] = 0
+        seen[column] = False
+
+
+@compiled
+def _from_triples(triples: Any, count: int, scratch: Any) -> Any:
+    (rows, columns, values), (sums, seen) = triples, scratch
+    begins = np.zeros(count + 1, np.int64)
+    for row in rows:
+        begins[row + 1] += 1
+    for row in range(count):
+        begins[row + 1] += begins[row]
+    order, filled = np.empty(len(rows), np.int64), begins[:-1].copy()
+    for triple, row in enumerate(rows):  # each row's triples, in the order given
+        order[filled[row]] = triple
+        filled[row] += 1
+    indptr = np.zeros(count + 1, np.int64)
+    indices, data, end = np.empty(len(rows), np.int32), np.empty(len(rows), np.float32), 0
+    for row in range(count):
+        for triple in order[begins[row] : begins[row + 1]]:
+            column = columns[triple]
+            if not seen[column]:
+                seen[column] = True
+                indices[end] = column
+                end += 1
+            sums[column] += values[triple]
+        _store((indices, data), indptr[row], end, scratch)
+        indptr[row + 1] = end
+    return indptr, indices[:end], data[:end]
+
+
+@compiled
+def _from_places(items: Any, values: Any, scratch: Any) -> Any:
+    sums, seen = scratch
+    indptr = np.zeros(len(items) + 1, np.int64)
+    indices, data, end = np.empty(items.size, np.int32), np.empty(items.size, np.float32), 0
+    for row in range(len(items)):
+        for place in range(items.shape[1]):
+            column = items[row, place]
+            if column == PAD:
+                continue
+            if not seen[column]:
+                seen[column] = True
+                indices[end] = column
+                end += 1
+            sums[column] += values[place]
+        _store((indices, data), indptr[row], end, scratch)
+        indptr[row + 1] = end
+    return indptr, indices[:end], data[:end]
+
+
+@compiled
+def _product(left: Any, right: Any, scratch: Any) -> Any:
+    (starts, columns, weights), (begins, items, values), (sums, seen) = left, right, scratch
+    most = 0
+    for column in columns:
+        most += begins[column + 1] - begins[column]
+    indptr = np.zeros(len(starts), np.int64)
+    indices, data, end = np.empty(most, np.int32), np.empty(most, np.float32), 0
+    for row in range(len(starts) - 1):
+        for entry in range(starts[row], starts[row + 1]):
+            weight, column = weights[entry], columns[entry]
+            for at in range(begins[column], begins[column + 1]):
+                item = items[at]
+                if not seen[item]:
+                    seen[item] = True
+                    indices[end] = item
+                    end += 1
+                sums[item] += weight * values[at]
+        _store((indices, data), indptr[row], end, scratch)
+        indptr[row + 1] = end
+    return indptr, indices[:end], data[:end]
+
+
+@compiled
+def _sink(items: Any, scores: Any, at: int, end: int) -> None:
+    """Let an entry of a heap sink to its place: the worst stands first, of equals the last item."""
+    item, score = items[at], scores[at]
+    while 2 * at + 1 < end:
+        below = 2 * at + 1
+        if below + 1 < end and (
+            scores[below + 1] < scores[below]
+            or (scores[below + 1] == scores[below] and items[below + 1] > items[below])
+        ):
+            below += 1
+        if score < scores[below] or (score == scores[below] and item > items[below]):
+            break
+        items[at], scores[at] = items[below], scores[below]
+        at = below
+    items[at], scores[at] = item, score
+
+
+@compiled
+def _pile(items: Any, scores: Any, end: int) -> None:
+    """Make a heap of some entries."""
+    for at in range(end // 2, -1, -1):
+        _sink(items, scores, at, end)
+
+
+@compiled
+def _unpile(items: Any, scores: Any, filled: int) -> None:
+    """Make an order of a heap: the worst to the end, and so on."""
+    for end in range(filled - 1, 0, -1):
+        items[0], items[end] = items[end], items[0]
+        scores[0], scores[end] = scores[end], scores[0]
+        _sink(items, scores, 0, end)
+
+
+@compiled
+def _best(found: Any, items: Any, scores: Any) -> None:
+    indptr, indices, data = found
+    k = items.shape[1]
+    for row in range(len(items)):
+        best, worth, filled = items[row], scores[row], 0
+        for place in range(indptr[row], indptr[row + 1]):
+            item, value = indices[place], data[place]
+            if not value > 0:
+                continue
+            if filled < k:
+                best[filled], worth[filled] = item, value
+                filled += 1
+                if filled == k:
+                    _pile(best, worth, k)
+            elif value > worth[0] or (value == worth[0] and item < best[0]):
+                best[0], worth[0] = item, value
+                _sink(best, worth, 0, k)
+        if filled < k:
+            _pile(best, worth, filled)
+        _unpile(best, worth, filled)
+
+
+@compiled
+def _read(found: Any, items: Any, values: Any, sums: Any) -> None:
+    indptr, indices, data = found
+    for row in range(len(items)):
+        for place in range(indptr[row], indptr[row + 1]):
+            sums[indices[place]] = data[place]
+        for place in range(items.shape[1]):
+            if 0 <= items[row, place] < len(sums):
+                values[row, place] = sums[items[row, place]]
+        for place in range(indptr[row], indptr[row + 1]):
+            sums[indices[place]] = 0
+
+
+@compiled
+def _blank(found: Any, starts: Any, items: Any, seen: Any) -> None:
+    indptr, indices, data = found
+    for row in range(len(indptr) - 1):
+        gone = items[starts[row] : starts[row + 1]]
+        for item in gone:
+            if item < len(seen):  # what lies beyond is in no row
+                seen[item] = True
+        for place in range(indptr[row], indptr[row + 1]):
+            if seen[indices[place]]:
+                data[place] = 0
+        for item in gone:
+            if item < len(seen):
+                seen[item] = False

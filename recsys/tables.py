@@ -38,7 +38,8 @@ def read_json(path: Path) -> Any:
 def read_array(path: Path) -> Any:
     """Open a .npy file by memory map."""
     try:
-        return np.load(path, mmap_mode="r", allow_pickle=False)
+        # the view is a plain array: one of a memory map costs more at every step
+        return np.asarray(np.load(path, mmap_mode="r", allow_pickle=False))
     except (OSError, ValueError) as error:
         raise ArtifactError(f"can't be read: {error}", where=str(path), fix=REBUILD) from error
 

@@ -5,13 +5,13 @@ from typing import ClassVar, Self
 
 import numpy as np
 
-from recsys.arrays import PAD, Floats, Ints, Longs, spans, top_per_row
+from recsys.arrays import PAD, Floats, Ints, Longs, spans
 from recsys.candidates.base import CandidateSource, Parts, register
 from recsys.candidates.popular import popularity
 from recsys.candidates.proposals import SparseProposal
 from recsys.catalogue import Catalogue, ItemStats
 from recsys.shoppers import Shoppers
-from recsys.sparse import matrix
+from recsys.sparse import rows_of, top_of_rows
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,9 +39,10 @@ class Shelf:
         bought = self.codes[shoppers.items]
         share = (1 / np.maximum(shoppers.lengths, 1)).astype(np.float32)[rows]
         known = bought != PAD
-        best, shares = top_per_row(
-            rows[known], bought[known], share[known], (len(shoppers), groups)
+        held = rows_of(
+            rows[known], bought[known], share[known], (len(shoppers), len(self.indptr) - 1)
         )
+        best, shares = top_of_rows(held, groups)
         owner, place = np.nonzero(best != PAD)
         group = best[owner, place]
         counts = np.minimum(np.diff(self.indptr)[group], each)
@@ -80,7 +81,7 @@ class Favourites(CandidateSource):
             for shelf in (self.categories, self.brands)
         ]
         rows, items, scores = (np.concatenate(part) for part in zip(*found, strict=True))
-        return SparseProposal(matrix(rows, items, scores, (len(shoppers), len(self.catalogue))))
+        return SparseProposal(rows_of(rows, items, scores, (len(shoppers), len(self.catalogue))))
 
     def because(self, shoppers: Shoppers, row: int, item: int) -> str | None:
         """Name the category or the brand she bought from before."""

@@ -2,14 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 
 from recsys.arrays import PAD, Bools, Floats, Ints, Longs, order_rows
 from recsys.candidates.base import CandidateSource
 from recsys.shoppers import Shoppers
-from recsys.sparse import matrix, top_of_rows, values_at, without
+from recsys.sparse import Rows, row_sums, top_of_rows, values_at, without
 
 PATIENCE = 20  # how slowly a vote fades with the rank: 1 / (PATIENCE + rank)
 DEPTH = 200  # a source's proposals that are heard
@@ -64,7 +63,7 @@ def build_pool(
     if mask_history:
         votes = without(votes, shoppers.indptr, shoppers.items)
     if allowed is not None:
-        votes.data = np.where(allowed[votes.indices], votes.data, np.float32(0))
+        votes = votes._replace(data=np.where(allowed[votes.indices], votes.data, np.float32(0)))
     items, counted = top_of_rows(votes, size)
     scores = np.stack([proposal.at(items) for proposal in asked], axis=2)
     names = tuple(source.name for source in sources)
@@ -92,15 +91,14 @@ def by_votes(pool: Pool) -> Pool:
     )
 
 
-def _votes(proposed: Sequence[Ints], weights: Sequence[float]) -> Any:
+def _votes(proposed: Sequence[Ints], weights: Sequence[float]) -> Rows:
     """Sum the votes: sparse rows (U, I)."""
-    found = [
-        (rows, items[rows, ranks], weight / (PATIENCE + ranks))
-        for items, weight in zip(proposed, weights, strict=True)
-        for rows, ranks in [np.nonzero(items != PAD)]
+    items = np.concatenate(proposed, axis=1)
+    ranks = [
+        weight / (PATIENCE + np.arange(each.shape[1]))
+        for each, weight in zip(proposed, weights, strict=True)
     ]
-    rows, items, values = (np.concatenate(part) for part in zip(*found, strict=True))
-    return matrix(rows, items, values, (len(proposed[0]), int(items.max(initial=0)) + 1))
+    return row_sums(items, np.concatenate(ranks), int(items.max(initial=0)) + 1)
 
 
 def ranks_of(proposed: Sequence[Ints], items: Ints) -> Floats:

@@ -10,7 +10,7 @@ from recsys.candidates.base import CandidateSource, Parts, register
 from recsys.candidates.proposals import SparseProposal
 from recsys.catalogue import Catalogue
 from recsys.shoppers import Shoppers
-from recsys.sparse import matrix
+from recsys.sparse import rows_of
 
 
 @register
@@ -33,7 +33,7 @@ class Repeat(CandidateSource):
         rows, columns = np.nonzero(items != PAD)
         scores = np.exp2(-ages[rows, columns] / np.float32(self.half_life_days))
         shape = (len(shoppers), len(self.catalogue))
-        return SparseProposal(matrix(rows, items[rows, columns], scores, shape))
+        return SparseProposal(rows_of(rows, items[rows, columns], scores, shape))
 
     def because(self, shoppers: Shoppers, row: int, item: int) -> str | None:
         """Say when it was bought last."""

@@ -6,12 +6,14 @@ shopper's own moment.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from recsys.arrays import PAD, Bools, Floats, Ints, Longs
 from recsys.candidates.pool import Pool
 from recsys.catalogue import Catalogue, ItemStats
+from recsys.compiled import compiled
 from recsys.sales import Sales
 from recsys.shoppers import Shoppers
 from recsys.sparse import product, values_at
@@ -107,10 +109,10 @@ def build_features(shoppers: Shoppers, pool: Pool, shelf: Shelf) -> Features:
     ]
     names = feature_names(pool.sources)
     real = pool.real
-    values = np.empty((len(names), *real.shape), np.float32)
+    values = np.empty((*real.shape, len(names)), np.float32)
     for column, plane in enumerate(planes):
-        values[column] = plane
-    return Features(names, np.ascontiguousarray(values[:, real].T), real)
+        values[:, :, column] = plane
+    return Features(names, values[real], real)
 
 
 def _similarities(shoppers: Shoppers, items: Ints, catalogue: Catalogue) -> list[Floats]:
@@ -192,7 +194,7 @@ def _shares(shoppers: Shoppers, items: Ints, catalogue: Catalogue) -> list[Float
     """How much of the history, and of its end, is of the candidate's category or brand."""
     size = len(catalogue)
     views = [shoppers.profile(view, size) for view in ("whole", "recent")]
-    totals = [np.maximum(view.sum(axis=1), 1e-6).astype(np.float32)[:, None] for view in views]
+    totals = [np.maximum(view.sums, np.float32(1e-6))[:, None] for view in views]
     planes = []
     for codes, of_group in catalogue.groups:
         for view, total in zip(views, totals, strict=True):
@@ -211,8 +213,15 @@ def _match(candidates: Ints, history: Ints, ages: Floats) -> tuple[Floats, Float
     """How often a candidate (U, P) is in the history (U, H, newest first), and days since."""
     counts = np.zeros(candidates.shape, np.float32)
     since = np.full(candidates.shape, np.nan, np.float32)
-    for column in range(history.shape[1] - 1, -1, -1):  # oldest first: the newest age stays
-        same = candidates == history[:, column, None]
-        counts += same
-        since = np.where(same, ages[:, column, None], since)
+    _count_matches(candidates, history, ages, counts, since)
     return counts, since
+
+
+@compiled
+def _count_matches(candidates: Any, history: Any, ages: Any, counts: Any, since: Any) -> None:
+    for row in range(len(candidates)):
+        for place in range(candidates.shape[1]):
+            for past in range(history.shape[1] - 1, -1, -1):  # oldest first: the newest age stays
+                if history[row, past] == candidates[row, place]:
+                    counts[row, place] += 1
+                    since[row, place] = ages[row, past]

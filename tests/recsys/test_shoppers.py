@@ -108,7 +108,7 @@ def bought(*histories: list[tuple[int, int]], own_moments: bool = False) -> Shop
 
 
 def held(shoppers: Shoppers, kind: str) -> np.ndarray:
-    return shoppers.profile(kind, len(CATALOGUE)).toarray()
+    return shoppers.profile(kind, len(CATALOGUE)).csr.toarray()
 
 
 def test_a_moment_is_that_of_the_run_or_the_day_of_the_last_purchase():

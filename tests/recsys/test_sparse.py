@@ -1,11 +1,21 @@
 """Sparse rows: the best of each, single values, and the same sums alone and in company."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from recsys.sparse import matrix, pruned, top_of_rows, values_at, without
+from recsys.sparse import (
+    matrix,
+    product,
+    pruned,
+    row_sums,
+    top_of_rows,
+    values_at,
+    without,
+)
 
 WIDTH = 12
 # few different values: many ties, also at the border, and some that are not above zero
@@ -95,3 +105,49 @@ def test_pruned_rows_keep_their_best():
     kept = pruned(rows_of([{0: 1.0, 3: 2.0, 5: 0.5, 7: 1.0}, {2: 1.0}]), 2).toarray()
     assert np.flatnonzero(kept[0]).tolist() == [0, 3]
     assert np.flatnonzero(kept[1]).tolist() == [2]
+
+
+def links(seed: int, users: int = 40, items: int = 300):
+    """Histories (U, I) and what they lead to (I, I), at random."""
+    rng = np.random.default_rng(seed)
+    bought = matrix(
+        rng.integers(0, users, 500), rng.integers(0, items, 500), rng.random(500), (users, items)
+    )
+    leads = matrix(
+        rng.integers(0, items, 9_000), rng.integers(0, items, 9_000), rng.random(9_000),
+        (items, items),
+    )  # fmt: skip
+    return bought, leads
+
+
+def test_a_product_is_that_of_algebra():
+    bought, leads = links(1)
+    made = product(bought, leads)
+    np.testing.assert_allclose(made.csr.toarray(), (bought @ leads).toarray(), rtol=1e-5)
+    np.testing.assert_allclose(made.sums, (bought @ leads).sum(axis=1), rtol=1e-5)
+    assert product(bought[:0], leads).nnz == 0
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_row_is_the_same_alone_among_others_and_beside_other_threads(seed):
+    """To the last bit: a list must not hang on who else is served."""
+    bought, leads = links(seed)
+    together = top_of_rows(product(bought, leads), 20)
+    asked = np.tile(np.arange(300, dtype=np.int32), (40, 1))
+    values = values_at(product(bought, leads), asked)
+
+    def alone(row: int):
+        made = product(bought[[row]], leads)
+        return top_of_rows(made, 20), values_at(made, asked[:1])
+
+    with ThreadPoolExecutor(4) as pool:
+        for row, ((items, scores), told) in enumerate(pool.map(alone, range(40))):
+            assert items[0].tobytes() == together[0][row].tobytes()
+            assert scores[0].tobytes() == together[1][row].tobytes()
+            assert told[0].tobytes() == values[row].tobytes()
+
+
+def test_votes_add_up_by_place_and_padding_votes_for_nothing():
+    items = np.array([[3, 1, -1, 3], [-1, -1, 0, -1]], np.int32)
+    votes = row_sums(items, [1.0, 0.5, 9.0, 0.25], 5)
+    assert votes.csr.toarray().tolist() == [[0, 0.5, 0, 1.25, 0], [9, 0, 0, 0, 0]]
