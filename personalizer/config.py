@@ -6,6 +6,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from personalizer.embedding import Source
 from personalizer.profiles.config import ProfilesConfig
 from personalizer.setting import setting
 
@@ -44,6 +45,9 @@ class HypernetConfig:
 
     rank: int = setting(8, "LoRA rank")
     targets: tuple[str, ...] = setting(("q_proj", "v_proj"), "modules that get an adapter")
+    embedding: Source = setting(  # noqa: RUF009 - a word
+        "text", "what a shopper is told by: her taste in words, who buys alike, or both"
+    )
     width: int = setting(256, "the one size dial")
     scale: float = setting(1.0, "factor on the adapter's output")
     rslora: bool = setting(False, "divide the factor by the square root of the rank")
@@ -51,6 +55,9 @@ class HypernetConfig:
     steps: int = setting(300, "training steps")
     batch_size: int = setting(64, "shoppers per step")
     warm_up: float = setting(0.05, "share of the steps that warm up; 0.2 for models of billions")
+    catalogue: float = setting(
+        0.7, "share of the pairs that are of items and the items told alike, not of purchases"
+    )
     others: int = setting(
         3, "titles not bought that what was bought is told from; 0: only the title is told"
     )

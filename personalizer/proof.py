@@ -57,6 +57,8 @@ class Verdict:
     cross_gradient: float
     least_gradient: float
     pairs: int
+    # loss with a part of her profile alone minus with the whole; what it says proves nothing
+    alone: dict[str, Interval]
 
     def document(self) -> dict[str, Any]:
         """What the manifest keeps."""
@@ -83,21 +85,27 @@ def prove(
     shelf: Sequence[str] = (),
     seed: int = 0,
     rivals: Mapping[str, NDArray[np.floating[Any]]] | None = None,
+    parts: Mapping[str, Vectors] | None = None,
 ) -> Verdict:
     """Judge a hypernetwork on pairs it has not learned from: vectors (N, D), titles bought (N).
 
     It is judged by the goal it was trained for: with a `shelf`, by telling what was bought from
     the rest. `rivals` are losses (N,) of other models on the same titles, such as an adapter for
-    everybody: they too must lose.
+    everybody: they too must lose. `parts` are the same vectors with something left out (N, D): how
+    much that costs is told, and judges nothing.
     """
     device = lm.device
     goal, rows = goal_of(lm, titles, shelf, hypernet.config), np.arange(len(titles))
-    real = torch.from_numpy(np.ascontiguousarray(vectors, np.float32)).to(device)
+    real = _tensor(vectors, device)
     told: dict[str, NDArray[np.floating[Any]]] = {}
     with lm.lock:
         for name, other in _others(real, seed).items():
             told[name] = losses_of(lm, goal, rows, hypernet, other)
         told["base"] = losses_of(lm, goal, rows)
+        left = {
+            name: losses_of(lm, goal, rows, hypernet, _tensor(part, device))
+            for name, part in (parts or {}).items()
+        }
     told |= dict(rivals or {})
     own = told.pop("real")
     against = {name: paired(losses, own, seed=seed) for name, losses in told.items()}
@@ -113,7 +121,12 @@ def prove(
         cross_gradient=cross,
         least_gradient=float(reached.min()),
         pairs=len(rows),
+        alone={name: paired(losses, own, seed=seed) for name, losses in left.items()},
     )
+
+
+def _tensor(vectors: Vectors, device: Any) -> Tensor:
+    return torch.from_numpy(np.ascontiguousarray(vectors, np.float32)).to(device)
 
 
 def _others(real: Tensor, seed: int) -> dict[str, Tensor]:
@@ -151,8 +164,7 @@ def _objection(against: Mapping[str, Interval], cross: float, reached: float) ->
 def cross_gradients(hypernet: HyperNetwork, vectors: Vectors) -> float:
     """The largest gradient of one shopper's adapter in another's vector: exactly 0 as it should."""
     device = next(hypernet.parameters()).device
-    users = torch.from_numpy(np.ascontiguousarray(vectors, np.float32)).to(device)
-    users = users.requires_grad_()  # (U, D)
+    users = _tensor(vectors, device).requires_grad_()  # (U, D)
     flat = _flat(hypernet, users)  # (U, P)
     weights = torch.linspace(0.5, 1.5, flat.shape[1], device=device)  # no two cancel out
     most = 0.0

@@ -9,10 +9,11 @@ from typing import Self
 
 import numpy as np
 
+from recsys.arrays import Floats
 from recsys.artifacts import Artifact
 from recsys.catalogue import Catalogue
 from recsys.errors import TailorError, extra
-from recsys.pipeline.parts import catalogue_of, shoppers_at
+from recsys.pipeline.parts import catalogue_of, shoppers_at, tastes_of
 from recsys.pipeline.stages.models import hypernet_of, language_model
 from recsys.published import Published
 from recsys.settings import Settings
@@ -36,6 +37,7 @@ class Personal:
     inputs: Mapping[str, Artifact]
     catalogue: Catalogue
     shoppers: Shoppers
+    embeddings: Floats  # (U, D) what the hypernetwork is told of them
     lm: LanguageModel
     store: AdapterStore
     settings: Settings
@@ -48,10 +50,12 @@ class Personal:
         lm = language_model(inputs, settings)
         network = hypernet_of(inputs, lm, catalogue, settings)
         most = settings.personalizer.server.cache_mib << 20
+        shoppers = shoppers_at(inputs, "serve", catalogue)
         return cls(
             inputs,
             catalogue,
-            shoppers_at(inputs, "serve", catalogue),
+            shoppers,
+            tastes_of(inputs, catalogue, settings).of(shoppers),
             lm,
             AdapterStore(network, inputs["hypernet"].version, most_bytes=most),
             settings,
@@ -77,7 +81,7 @@ class Personal:
         items = "\0".join(self.catalogue.item_ids[item] for item in self.shoppers.history(row))
         history = hashlib.sha256(items.encode("utf-8", "surrogatepass")).hexdigest()[:16]
         lineage = _ID.join((self.inputs["embeddings"].version, history))
-        return Shopper(user, np.asarray(self.shoppers.vectors[row], np.float32), lineage)
+        return Shopper(user, np.asarray(self.embeddings[row], np.float32), lineage)
 
     def export(self, user_ids: Sequence[str], out: Path) -> list[str]:
         """Write adapters of shoppers as folders of PEFT, with what servers need to load them."""
@@ -94,7 +98,7 @@ class Personal:
 
     def everybody(self) -> list[str]:
         """All shoppers with an embedding, by id."""
-        some = np.any(self.shoppers.vectors, axis=1)
+        some = np.any(self.embeddings, axis=1)
         return sorted(str(user) for user in self.shoppers.user_ids[some])
 
     def engine(self) -> Engine:
@@ -103,13 +107,14 @@ class Personal:
         encoder = CachedEncoder(
             TextEncoder(config.encoder), self.settings.home / "cache" / "embeddings.sqlite"
         )
-        same = encoder.version == self.catalogue.encoder
+        in_words = self.store.hypernet.config.embedding == "text"
+        same = in_words and encoder.version == self.catalogue.encoder
         return Engine(
             self.lm,
             self.store,
             name=f"{config.lm.name}@{self.inputs['lm'].version}",
             directory=self.known,
-            # an encoder that did not make the shoppers' vectors would speak another language
+            # an encoder that did not make all of the shoppers' vectors would speak another language
             encode=encoder.encode if same else None,
             folder=Path(config.server.folder) if config.server.folder else None,
         )

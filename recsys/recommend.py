@@ -27,6 +27,7 @@ from recsys.ranker.model import Ranker
 from recsys.rerank import GRID, BlendFit, Reranker, ndcg_of_one
 from recsys.settings import Settings
 from recsys.shoppers import Shoppers
+from recsys.tastes import Tastes
 
 Watch = Callable[[str], AbstractContextManager[Any]]
 
@@ -66,6 +67,7 @@ class Recommender:
     options: Options = Options()
     personas: Personas | None = None
     decision: Decision | None = None  # what serves whom; None: nothing is held back
+    tastes: Tastes | None = None  # what the reranker is told by; None: the taste in words
 
     def __post_init__(self) -> None:
         if self.ranker:
@@ -146,6 +148,10 @@ class Recommender:
         if self.decision is None:
             return np.array([HIGHEST] * len(shoppers), object)
         return self.decision.rungs(shoppers.lengths)
+
+    def taste_of(self, shoppers: Shoppers) -> Floats:
+        """What the reranker is told of shoppers (U, D)."""
+        return shoppers.vectors if self.tastes is None else self.tastes.of(shoppers)
 
     @cached_property
     def popular(self) -> Popular:
@@ -267,9 +273,10 @@ class Recommender:
         """Ask the reranker for the heads (U, K), and see of which shoppers it is sure (U,)."""
         assert self.reranker is not None
         head = draft.items[:, : self.options.rerank]
-        told = np.asarray(self.reranker.score(draft.shoppers.vectors, head), np.float32)
+        vectors = self.taste_of(draft.shoppers)
+        told = np.asarray(self.reranker.score(vectors, head), np.float32)
         if told.shape != head.shape:
             raise ValueError(f"scores of shape {told.shape} for items of shape {head.shape}")
-        adapted: Bools = np.any(draft.shoppers.vectors, axis=1)  # else nothing to adapt to
+        adapted: Bools = np.any(vectors, axis=1)  # else nothing to adapt to
         sure: Bools = np.all((head == PAD) | np.isfinite(told), axis=1) & adapted
         return np.where(sure[:, None] & (head != PAD), told, 0).astype(np.float32), sure

@@ -157,12 +157,16 @@ def losses_of(
 
 
 def held_out(
-    user_vectors: NDArray[np.float32], titles: Sequence[str], *, seed: int
+    user_vectors: NDArray[np.float32],
+    titles: Sequence[str],
+    *,
+    seed: int,
+    among: int | None = None,
 ) -> tuple[NDArray[np.float32], list[str]]:
-    """The pairs that `train` with this seed does not learn from."""
+    """The pairs that `train` with this seed does not learn from, of all or `among` the first."""
     kept = [row for row, title in enumerate(titles) if title.strip()]
     _, held = _split(len(kept), seed)
-    rows = [kept[place] for place in held]
+    rows = [kept[place] for place in held if among is None or kept[place] < among]
     return user_vectors[rows], [titles[row] for row in rows]
 
 

@@ -25,6 +25,7 @@ from recsys.sales import Sales
 from recsys.settings import Settings
 from recsys.shoppers import Shoppers
 from recsys.tables import WHOLE, Shard, read_json, read_table
+from recsys.tastes import Tastes
 
 with extra("recsys"):
     import pyarrow as pa
@@ -108,6 +109,12 @@ def two_stage_at(
         Ranker.load(inputs["ranker"].path),
         options=Options.of(settings),
     )
+
+
+def tastes_of(inputs: Inputs, catalogue: Catalogue, settings: Settings) -> Tastes:
+    """What the hypernetwork is told of shoppers."""
+    half_life = settings.features.embedding.half_life_purchases
+    return Tastes.load(inputs["hypernet"].path, catalogue, half_life)
 
 
 def blend_weight(inputs: Inputs) -> float:

@@ -21,6 +21,7 @@ from recsys.pipeline.parts import (
     moment_folder,
     shelf_at,
     sources_at,
+    tastes_of,
     temperatures,
 )
 from recsys.ranker.features import Shelf
@@ -91,9 +92,16 @@ class Snapshot:
         weight = blend_weight(inputs) if settings.service.rerank != "never" else 0.0
         shared = part(_MODEL, lambda old: old.recommender.reranker, lambda: None)
         model = (shared or guarded_reranker(inputs, catalogue, settings)) if weight else None
+        tastes = part(
+            _MODEL,
+            lambda old: old.recommender.tastes,
+            lambda: tastes_of(inputs, catalogue, settings),
+        )
         options = Options.of(settings)
         decided = decided_at(inputs, SERVE)
-        recommender = Recommender(shelf, sources, ranker, model, weight, options, **decided)
+        recommender = Recommender(
+            shelf, sources, ranker, model, weight, options, **decided, tastes=tastes
+        )
         published = part(
             _LISTS,
             lambda old: old.published,

@@ -91,6 +91,7 @@ def ablations(weight=0.5, proved=True):
             "against": dict.fromkeys(names, interval),
             "losses": {"real": 1.9, **dict.fromkeys(names, 2.0)},
             "pairs": 512,
+            "alone": dict.fromkeys(("text", "collaborative"), interval),
         },
         "weight": weight,
         "left_out": "" if weight else "it is not known to help on validation",

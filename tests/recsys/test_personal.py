@@ -1,6 +1,7 @@
 """The commands of the adapted language model, on a published home."""
 
 import json
+from dataclasses import replace
 
 import httpx
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 import torch
 
 from recsys.cli import main
+from recsys.ladder import Rung
 from recsys.personal import Personal
 from recsys.pipeline.stages.models import reranker_of
 from recsys.rerank_http import HttpReranker
@@ -71,8 +73,6 @@ def test_the_server_of_the_release_scores_as_the_process_does(
 def test_a_model_that_is_not_proved_to_be_personal_gets_no_weight_and_is_not_published(
     home: Home,
 ) -> None:
-    from dataclasses import replace
-
     from recsys.artifacts import ArtifactStore
     from recsys.errors import StageError
     from recsys.pipeline.observer import Silent
@@ -108,3 +108,39 @@ def test_a_model_that_is_not_proved_to_be_personal_gets_no_weight_and_is_not_pub
     told("blend", lm_weight=0.5)
     with pytest.raises(StageError, match="not proved to be personal: shuffled"):
         publish(context, database.of(settings))
+
+
+def test_both_sources_of_the_embedding_go_all_the_way(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Trained, proved, weighed, listed and served: with what is bought near beside the words."""
+    from recsys.artifacts import ArtifactStore, Releases
+    from recsys.pipeline.run import run
+    from recsys.service.snapshot import Snapshot
+
+    monkeypatch.setenv("TAILOR_PERSONALIZER__HYPERNET__EMBEDDING", "both")
+    settings = load()
+    ran = run(settings)
+    told = ran.artifacts["hypernet"].manifest.metrics["proof"]
+    assert isinstance(told, dict)
+    assert set(told["alone"]) == {"text", "collaborative"}
+
+    personal = Personal.open(settings)
+    words = personal.shoppers.vectors.shape[1]
+    assert personal.embeddings.shape[1] == personal.store.hypernet.user_dim > words
+    assert personal.engine().encode is None, "a text alone is half of what it wants to know"
+
+    release, artifacts = Releases(ArtifactStore(home.path)).open(str(ran.release))
+    snapshot = Snapshot.load(settings, release, artifacts)
+    served = replace(
+        snapshot.recommender,
+        reranker=reranker_of(dict(artifacts), snapshot.catalogue, settings),
+        blend_weight=0.5,
+        decision=None,
+    )
+    known = personal.shoppers.take([int(np.flatnonzero(personal.shoppers.lengths > 2)[0])])
+    draft = served.draft(known, 5)
+    assert draft.failures == []
+    assert draft.rung[0] is Rung.ADAPTED_LM
+    assert served.taste_of(known)[0, words:].any()
+    snapshot.close()

@@ -218,12 +218,21 @@ def test_a_bare_run_makes_a_report_too_and_says_what_it_lacks(tmp_path):
         assert 'class="missing"' in section[: section.index("</section>")]
 
 
-def test_a_whole_release_lacks_only_what_nobody_measures():
+def test_a_whole_release_lacks_nothing():
     measured, _ = evaluation()
     content = {
         "evaluation": measured, "run": run(), "examples": [shopper()], "more": report_world.more()
     }  # fmt: skip
-    assert set(missing(content)) == {"embedding"}
+    assert missing(content) == {}
+
+
+def test_a_release_of_one_embedding_source_says_so(tmp_path):
+    measured, _ = evaluation()
+    more = report_world.more()
+    del more["ablations"]["proof"]["alone"]
+    build(measured, run(), [shopper()] * 3, tmp_path, more)
+    assert set(json.loads((tmp_path / "report.json").read_text())["missing"]) == {"embedding"}
+    assert "personalizer.hypernet.embedding" in (tmp_path / "report.html").read_text()
 
 
 def test_what_the_preference_task_left_out_is_a_line_not_an_error(tmp_path):

@@ -17,6 +17,7 @@ from recsys.evaluation.metrics import Numbers
 from recsys.evaluation.personal.people import Group
 from recsys.evaluation.preference.figures import cleaned, picks
 from recsys.evaluation.preference.histories import profiles_of
+from recsys.tastes import Tastes
 
 CHUNK = 128
 BASELINE_SHARE = 0.25  # of the hypernetwork's steps; what has far less to learn is done by then
@@ -54,13 +55,14 @@ def minus(ours: Numbers, theirs: Numbers, seed: int) -> dict[str, Any]:
     return {"accuracy_diff": round(interval.mean, 4), "ci": [round(b, 4) for b in interval.bounds]}
 
 
-def questions_of(catalogue: Catalogue, group: Group) -> list[Question]:
+def questions_of(catalogue: Catalogue, group: Group, tastes: Tastes) -> list[Question]:
     """A group's questions as the ways of personalising take them."""
     titles, shoppers = catalogue.titles, group.shoppers
+    embeddings = tastes.of(shoppers)
     told = profiles_of(catalogue, shoppers)
     return [
         Question(
-            np.asarray(shoppers.vectors[row], np.float32),
+            np.asarray(embeddings[row], np.float32),
             told[row],
             tuple(titles[item] for item in shoppers.history(row) if titles[item]),
             "",

@@ -12,15 +12,18 @@ import numpy as np
 from features.decay import prefix_vectors
 from personalizer.splits import out_of_distribution, random_split
 from recsys.arrays import PAD, Floats, Ints, Longs, spans
+from recsys.candidates import ItemMatrix
 from recsys.catalogue import Catalogue
 from recsys.errors import StageError
 from recsys.evaluation.preference.answers import seeded
 from recsys.evaluation.preference.laws import Asked, Stock, law_named
 from recsys.evaluation.preference.questions import Questions
 from recsys.shoppers import Shoppers
+from recsys.sparse import matrix
 
 OPTIONS = 4
 LEAST = 10  # shoppers of a split
+SOON = 3  # purchases that one counts as bought soon after another
 
 
 @dataclass(frozen=True, eq=False)
@@ -132,6 +135,22 @@ class _Questioner:
         drawn = law_named("uniform").draw(asked, OPTIONS - 1, rng)
         titles = self.stock.catalogue.titles
         return drawn if drawn is not None and all(titles[item] for item in drawn) else None
+
+
+def links_among(shoppers: Shoppers, catalogue: Catalogue) -> ItemMatrix:
+    """Which items some shoppers bought soon after which: the nearer, the more."""
+    owner = np.repeat(np.arange(len(shoppers)), shoppers.lengths)
+    found = []
+    for apart in range(1, SOON + 1):
+        there = np.flatnonzero(owner[:-apart] == owner[apart:])
+        found.append((shoppers.items[there], shoppers.items[there + apart], apart))
+    sources, targets = (np.concatenate([each[n] for each in found]) for n in (0, 1))
+    weights = np.concatenate([np.full(len(each[0]), 1 / each[2]) for each in found])
+    other, size = sources != targets, len(catalogue)
+    return ItemMatrix(
+        matrix(sources[other], targets[other], weights[other], (size, size)),
+        catalogue.fingerprint,
+    )
 
 
 def before_question(shoppers: Shoppers, rows: Longs, at: Longs, vectors: Floats) -> Shoppers:

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from personalizer.methods.p2p import P2P
 from personalizer.proof import prove
 from personalizer.timing import measure as timings
 from personalizer.train import train
-from recsys.arrays import Floats
+from recsys.candidates import ItemIndex, LinkVectors
 from recsys.catalogue import Catalogue
 from recsys.evaluation.memory import peak
 from recsys.evaluation.personal.measure import (
@@ -32,15 +33,17 @@ from recsys.evaluation.personal.measure import (
     questions_of,
     trained,
 )
-from recsys.evaluation.personal.people import Group, People, part
+from recsys.evaluation.personal.people import Group, People, links_among, part
 from recsys.evaluation.preference.run import apart
 from recsys.evaluation.ranking import scratch
+from recsys.pairs import Pairs, pairs
 from recsys.pipeline.observer import Observer, Silent
 from recsys.pipeline.parts import catalogue_of, shoppers_at
 from recsys.pipeline.run import run
 from recsys.pipeline.stage import RawFiles
-from recsys.pipeline.stages.models import next_purchases, texts_of
+from recsys.pipeline.stages.models import texts_of
 from recsys.settings import Settings, dump
+from recsys.tastes import Tastes
 
 STAGE = "personalizer"
 UNTIL = "embeddings"
@@ -60,15 +63,26 @@ class Subject:
     settings: Settings
     hypernet: HypernetConfig
 
+    @cached_property
+    def tastes(self) -> Tastes:
+        """What shoppers are told by; who buys alike is learned from the teachers alone."""
+        half_life = self.settings.features.embedding.half_life_purchases
+        words = Tastes.of_words(self.catalogue, half_life)
+        source = self.hypernet.embedding
+        if source == "text":
+            return words
+        links = links_among(self.people.teachers, self.catalogue)
+        return words.linked(source, LinkVectors.learn(links, self.catalogue, seed=self.seed))
+
     @property
     def seed(self) -> int:
         """All draws follow from it."""
         return self.settings.seed
 
-    def pairs(self) -> tuple[Floats, list[str]]:
-        """What the teachers bought next, and who each was just before."""
-        vectors, items = next_purchases(self.catalogue, self.people.teachers, self.settings)
-        return vectors, [self.catalogue.titles[item] for item in items]
+    def pairs(self) -> Pairs:
+        """What the teachers bought next, and who each was before it; and some of the catalogue."""
+        index, share = ItemIndex.build(self.catalogue, seed=self.seed), self.hypernet.catalogue
+        return pairs(self.people.teachers, self.tastes, index, share, seed=self.seed)
 
     def shelf(self) -> tuple[str, ...]:
         """Titles that what was bought is told from."""
@@ -138,7 +152,7 @@ def measure(
 ) -> dict[str, Any]:
     """Train P2P and the others, ask them all, and time them."""
     seed, shelf = subject.seed, subject.shelf()
-    vectors, titles = subject.pairs()
+    vectors, titles, _ = subject.pairs()
     observer.event(STAGE, "method", "p2p")
     began = time.monotonic()
     network, learned = train(
@@ -153,7 +167,10 @@ def measure(
         lambda name: observer.event(STAGE, "method", name),
     )  # fmt: skip
     asked = subject.people.asked
-    questions = {name: questions_of(subject.catalogue, group) for name, group in asked.items()}
+    questions = {
+        name: questions_of(subject.catalogue, group, subject.tastes)
+        for name, group in asked.items()
+    }
     few = questions["random"][:OPPU_SHOPPERS]
     told = {"p2p": ask(p2p, asked["random"], questions["random"], seed)}
     for name, method in others.items():
@@ -168,7 +185,7 @@ def measure(
     oppu = others["oppu"]
     assert isinstance(oppu, Oppu)
     verdict = prove(
-        lm, network, asked["random"].shoppers.vectors,
+        lm, network, subject.tastes.of(asked["random"].shoppers),
         [subject.catalogue.titles[item] for item in asked["random"].questions.answers],
         shelf=shelf, seed=seed,
     )  # fmt: skip

@@ -84,7 +84,7 @@ def questions(view: View, *, profiled: bool, chat: bool) -> "list[Question]":
     told = profiles(view) if profiled else [""] * len(shoppers)
     return [
         Question(
-            np.asarray(shoppers.vectors[row], np.float32),
+            np.asarray(view.tastes[row], np.float32),
             told[row],
             tuple(titles[item] for item in shoppers.history(row) if titles[item]),
             ASKED if chat else "",

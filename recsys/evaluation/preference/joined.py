@@ -115,8 +115,7 @@ class Joined:
     @cached_property
     def shuffled(self) -> Columns:
         """The same, the adapted model seeing another shopper's taste."""
-        vectors = self.task.test.view.shuffled().shoppers.vectors
-        return columns_of(self.task.test, self._told, vectors)
+        return columns_of(self.task.test, self._told, self.task.test.view.shuffled())
 
     @cached_property
     def _told(self) -> Scores:

@@ -8,8 +8,9 @@ import numpy as np
 
 from recsys.arrays import Floats, Ints
 from recsys.catalogue import Catalogue
-from recsys.pipeline.parts import Inputs
+from recsys.pipeline.parts import Inputs, tastes_of
 from recsys.settings import Settings
+from recsys.tastes import Tastes
 
 if TYPE_CHECKING:
     from personalizer.hypernet import HyperNetwork
@@ -40,6 +41,11 @@ class Personal:
         from recsys.pipeline.stages.models import hypernet_of
 
         return hypernet_of(self.inputs, self.lm, self.catalogue, self.settings)
+
+    @cached_property
+    def tastes(self) -> Tastes:
+        """What it is told of shoppers."""
+        return tastes_of(self.inputs, self.catalogue, self.settings)
 
     @cached_property
     def titles(self) -> "TitleScorer":

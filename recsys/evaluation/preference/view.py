@@ -61,7 +61,12 @@ class View:
     def adapted(self) -> Floats:
         """What the adapted model says of the options (N, K); asked once."""
         assert self.personal is not None
-        return self.personal.adapted(self.shoppers.vectors, self.options)
+        return self.personal.adapted(self.tastes, self.options)
+
+    @cached_property
+    def tastes(self) -> Floats:
+        """What the adapted model is told of the shoppers (N, D)."""
+        return self.personal.tastes.of(self.shoppers) if self.personal else self.shoppers.vectors
 
     @cached_property
     def _seen(self) -> tuple[tuple[str, ...], Floats, Floats]:
@@ -95,9 +100,9 @@ class View:
             made.__dict__["adapted"] = self.adapted[rows]
         return made
 
-    def shuffled(self) -> "View":
-        """The same questions, each shopper with another's taste vector: nobody keeps her own."""
+    def shuffled(self) -> Floats:
+        """Tell another shopper's taste in place of each one's (N, D): nobody keeps her own."""
         order = np.random.default_rng([self.seed, 7]).permutation(len(self.shoppers))
-        vectors = np.empty_like(self.shoppers.vectors)
-        vectors[order] = self.shoppers.vectors[np.roll(order, 1)]
-        return replace(self, shoppers=replace(self.shoppers, vectors=vectors))
+        tastes = np.empty_like(self.tastes)
+        tastes[order] = self.tastes[np.roll(order, 1)]
+        return tastes

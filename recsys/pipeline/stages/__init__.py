@@ -22,6 +22,7 @@ _RANKING = (
     "recsys.ladder",
     "recsys.lists",
     "recsys.rerank",
+    "recsys.tastes",
 )
 # what trains the language model and its adapters, and scores with them; neither profiles nor server
 _MODEL = tuple(
@@ -124,9 +125,10 @@ STAGES: tuple[Stage, ...] = (
         name="hypernet",
         kind="hypernet",
         make=f"{_HERE}.models:hypernet",
-        inputs=("tables", "features", "embeddings", "lm"),
+        # of the index, who buys alike
+        inputs=(*_TWO_STAGES, "lm"),
         settings=("personalizer.lm", "personalizer.hypernet", "features.embedding", "seed"),
-        code=(*_MODEL, "features.decay"),
+        code=(*_MODEL, "features.decay", "recsys.tastes", "recsys.pairs"),
     ),
     Stage(
         name="blend",

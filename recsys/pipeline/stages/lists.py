@@ -12,7 +12,7 @@ from recsys.ladder import Rung
 from recsys.listing import DEFAULT, LISTS
 from recsys.lists import Lists
 from recsys.pipeline.batch.shards import complete, gather, score_shard, work_folder
-from recsys.pipeline.parts import blend_weight, catalogue_of, decided_at, two_stage_at
+from recsys.pipeline.parts import blend_weight, catalogue_of, decided_at, tastes_of, two_stage_at
 from recsys.pipeline.stage import Context
 from recsys.pipeline.stages.models import reranker_of
 from recsys.recommend import Recommender
@@ -25,6 +25,7 @@ def recommender_at(context: Context, moment: str, catalogue: Catalogue) -> Recom
     return replace(
         two_stage_at(inputs, moment, catalogue, settings),
         reranker=reranker_of(inputs, catalogue, settings),
+        tastes=tastes_of(inputs, catalogue, settings),
         blend_weight=blend_weight(inputs),
         **decided_at(inputs, moment),
     )

@@ -7,9 +7,8 @@ from pathlib import Path
 import numpy as np
 import structlog
 
-from features.decay import prefix_vectors
 from features.embeddings import embed_users
-from recsys.arrays import PAD, Floats, Ints
+from recsys.arrays import PAD, Ints
 from recsys.artifacts.store import Draft
 from recsys.candidates import ItemMatrix, LinkVectors
 from recsys.candidates.collaborative import HALF_LIFE
@@ -18,6 +17,7 @@ from recsys.candidates.matrices import wording
 from recsys.candidates.similar import nearest_items
 from recsys.catalogue import Catalogue
 from recsys.errors import extra
+from recsys.pairs import pairs
 from recsys.pipeline.moments import SERVE, RunMoments
 from recsys.pipeline.parts import (
     BLEND,
@@ -31,6 +31,7 @@ from recsys.pipeline.parts import (
     shoppers_at,
     sources_at,
     targets_at,
+    tastes_of,
     two_stage_at,
 )
 from recsys.pipeline.stage import Context
@@ -41,6 +42,7 @@ from recsys.rerank_http import HttpReranker
 from recsys.settings import Settings
 from recsys.shoppers import Shoppers
 from recsys.tables import read_table
+from recsys.tastes import Tastes
 
 with extra("recsys"):
     import pyarrow as pa
@@ -126,26 +128,39 @@ def hypernet(context: Context, draft: Draft) -> None:
     """Train the hypernetwork on what shoppers bought next."""
     catalogue = catalogue_of(context.inputs)
     shoppers = shoppers_at(context.inputs, "train", catalogue)
-    vectors, items = next_purchases(catalogue, shoppers, context.settings)
+    tastes = _tastes_to_learn(context, catalogue)
+    config, seed = context.settings.personalizer.hypernet, context.settings.seed
+    alike = ItemIndex.load(context.path("index") / FAISS, catalogue)
+    taught = pairs(shoppers, tastes, alike, config.catalogue, seed=seed)
     model = language_model(context.inputs, context.settings)
-    titles = [catalogue.titles[item] for item in items]
     shelf = [title for title in catalogue.titles if title]
-    seed = context.settings.seed
     network, metrics = train_hypernet(
         model,
-        vectors,
-        titles,
-        context.settings.personalizer.hypernet,
+        taught.vectors,
+        taught.titles,
+        config,
         seed=seed,
         shelf=shelf,
         progress=context.progress("hypernet"),
     )
-    unseen = held_out(vectors, titles, seed=seed)
-    verdict = prove(model, network, *unseen, shelf=shelf, seed=seed)
+    unseen = held_out(taught.vectors, taught.titles, seed=seed, among=taught.purchases)
+    verdict = prove(model, network, *unseen, shelf=shelf, seed=seed, parts=tastes.alone(unseen[0]))
     if not verdict.proved:
         log.warning("hypernet_not_proved", why=verdict.why)
     network.save(draft.path)
+    tastes.save(draft.path, catalogue)
     draft.describe(metrics={**metrics, PROOF: verdict.document()})
+
+
+def _tastes_to_learn(context: Context, catalogue: Catalogue) -> Tastes:
+    """What shoppers are told by; who buys alike as of the moment that teaches."""
+    settings = context.settings
+    words = Tastes.of_words(catalogue, settings.features.embedding.half_life_purchases)
+    source = settings.personalizer.hypernet.embedding
+    if source == "text":
+        return words
+    folder = context.path("index") / "train" / LINKS
+    return words.linked(source, LinkVectors.load(folder, catalogue))
 
 
 def unproved(inputs: Inputs) -> str:
@@ -154,22 +169,6 @@ def unproved(inputs: Inputs) -> str:
     if proof is None:
         return "it was never proved to be personal"
     return "" if proof["proved"] else str(proof["why"])
-
-
-def next_purchases(
-    catalogue: Catalogue, shoppers: Shoppers, settings: Settings
-) -> tuple[Floats, Ints]:
-    """Pairs (taste before a purchase, the item bought), from every second purchase on."""
-    before = prefix_vectors(
-        shoppers.indptr,
-        shoppers.items,
-        shoppers.times,
-        np.asarray(catalogue.vectors),
-        settings.features.embedding.half_life_purchases,
-    )
-    titled = np.array([bool(catalogue.titles[item]) for item in shoppers.items], bool)
-    taught = np.any(before, axis=1) & titled
-    return before[taught], shoppers.items[taught]
 
 
 def language_model(inputs: Inputs, settings: Settings) -> load.LanguageModel:
@@ -187,7 +186,7 @@ def hypernet_of(
     return HyperNetwork.load(
         inputs["hypernet"].path,
         shapes=attach(model.model, config.targets, config.factor).shapes,
-        user_dim=catalogue.vectors.shape[1],
+        user_dim=tastes_of(inputs, catalogue, settings).dim,
     ).to(model.device)
 
 
@@ -255,6 +254,7 @@ def blend(context: Context, draft: Draft) -> None:
     fit = replace(
         two_stage_at(inputs, "validate", catalogue, settings),
         reranker=reranker_of(inputs, catalogue, settings),
+        tastes=tastes_of(inputs, catalogue, settings),
     ).fit_blend(shoppers, targets)
     left = len(shoppers)
     why = "it is not known to help on validation" if left else "nobody was left to weigh it on"

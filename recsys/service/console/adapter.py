@@ -72,11 +72,12 @@ def effect_of(
     recommender: Recommender, shopper: Shoppers, other: Shoppers, k: int
 ) -> Effect | None:
     """Compare the three; None where there is no model, or nothing is known of either's taste."""
-    known = np.any(shopper.vectors) and np.any(other.vectors)
+    told = recommender.taste_of(other)[:1]
+    known = np.any(recommender.taste_of(shopper)) and np.any(told)
     if recommender.reranker is None or not recommender.options.rerank or not known:
         return None
     weight = recommender.blend_weight or AS_IF
-    hers, others = Heard(recommender.reranker), Heard(recommender.reranker, other.vectors[:1])
+    hers, others = Heard(recommender.reranker), Heard(recommender.reranker, told)
     size = max(recommender.options.rerank, k)
     without = recommender.recommend(shopper, size, highest=Rung.RANKER)
     own, borrowed = (
@@ -86,8 +87,8 @@ def effect_of(
         for each in (hers, others)
     )
     if not (hers.scores and others.scores):
-        told = (*own.failures, *borrowed.failures, "it was not asked")
-        raise TailorError("the language model gave no scores", where="adapter", fix=told[0])
+        failed = (*own.failures, *borrowed.failures, "it was not asked")
+        raise TailorError("the language model gave no scores", where="adapter", fix=failed[0])
     return Effect(
         other=str(other.user_ids[0]),
         weight=weight,

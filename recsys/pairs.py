@@ -1,0 +1,72 @@
+"""What the hypernetwork learns from: who a shopper was, and what she bought next.
+
+Purchases teach only of tastes that some shopper had. The catalogue teaches of all others: whoever
+bought one item alone is asked for one of the items told most alike (docs/lab-log.md has what that
+is worth to shoppers unlike all who taught).
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from recsys.arrays import PAD, Bools, Floats, Ints
+from recsys.candidates import ItemIndex
+from recsys.catalogue import Catalogue
+from recsys.shoppers import Shoppers
+from recsys.tastes import Tastes
+
+NEAR = 10  # items told most alike, of which one is asked for
+
+
+class Pairs(NamedTuple):
+    """Pairs to learn from: first those of purchases, then those of the catalogue."""
+
+    vectors: Floats  # (N, D)
+    titles: list[str]  # (N)
+    purchases: int
+
+
+def pairs(
+    shoppers: Shoppers, tastes: Tastes, index: ItemIndex, share: float, *, seed: int
+) -> Pairs:
+    """All purchases of some shoppers, and as much of the catalogue as makes a `share` of all."""
+    titles = index.catalogue.titles
+    vectors, items = next_purchases(index.catalogue, shoppers, tastes)
+    bought = len(items)
+    if share:
+        more = round(share / (1 - share) * bought)
+        others, near = of_the_catalogue(tastes, index, more, seed=seed)
+        vectors, items = np.concatenate([vectors, others]), np.concatenate([items, near])
+    return Pairs(vectors, [titles[item] for item in items], bought)
+
+
+def next_purchases(catalogue: Catalogue, shoppers: Shoppers, tastes: Tastes) -> tuple[Floats, Ints]:
+    """Pairs (taste before a purchase, the item bought), from every second purchase on."""
+    before = tastes.before(shoppers)
+    taught = np.any(before, axis=1) & _titled(catalogue)[shoppers.items]
+    return before[taught], shoppers.items[taught]
+
+
+def of_the_catalogue(
+    tastes: Tastes, index: ItemIndex, count: int, *, seed: int
+) -> tuple[Floats, Ints]:
+    """Pairs (taste of whoever bought an item alone, an item told alike), of items at random.
+
+    There are fewer than asked for where an item has nothing near, or says nothing.
+    """
+    titled = _titled(index.catalogue)
+    rng = np.random.default_rng([seed, 31])
+    drawn = rng.choice(np.flatnonzero(titled), count) if titled.any() else np.empty(0, np.int64)
+    items, back = np.unique(drawn, return_inverse=True)
+    found, _ = index.search(tastes.words[items], NEAR + 1)
+    good = (found != PAD) & (found != items[:, None]) & titled[found]
+    near = np.take_along_axis(found, np.argsort(~good, axis=1, kind="stable"), 1)  # the good first
+    choice = np.minimum(good.sum(axis=1), NEAR)[back]
+    answers = near[back, (rng.random(len(back)) * choice).astype(np.int64)]
+    vectors = tastes.of_items(items)[back]
+    kept = (choice > 0) & np.any(vectors, axis=1)
+    return vectors[kept], answers[kept].astype(np.int32)
+
+
+def _titled(catalogue: Catalogue) -> Bools:
+    return np.array([bool(title) for title in catalogue.titles], bool)
