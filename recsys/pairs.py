@@ -1,8 +1,7 @@
 """What the hypernetwork learns from: who a shopper was, and what she bought next.
 
-Purchases teach only of tastes that some shopper had. The catalogue teaches of all others: whoever
-bought one item alone is asked for one of the items told most alike (docs/lab-log.md has what that
-is worth to shoppers unlike all who taught).
+Purchases teach only of tastes that some shopper had. The catalogue teaches of all others: who
+bought an item and some told alike is asked for one of those told most alike (decision 0025).
 """
 
 from typing import NamedTuple
@@ -15,7 +14,8 @@ from recsys.catalogue import Catalogue
 from recsys.shoppers import Shoppers
 from recsys.tastes import Tastes
 
-NEAR = 10  # items told most alike, of which one is asked for
+BOUGHT = 3  # items of a made-up shopper: one at random, the others told alike
+ALIKE, NEAR = 50, 10  # items near that one, of which the others are, and of which one is asked for
 
 
 class Pairs(NamedTuple):
@@ -50,22 +50,31 @@ def next_purchases(catalogue: Catalogue, shoppers: Shoppers, tastes: Tastes) -> 
 def of_the_catalogue(
     tastes: Tastes, index: ItemIndex, count: int, *, seed: int
 ) -> tuple[Floats, Ints]:
-    """Pairs (taste of whoever bought an item alone, an item told alike), of items at random.
+    """Pairs of made-up shoppers: who bought an item and some told alike, and one most alike.
 
-    There are fewer than asked for where an item has nothing near, or says nothing.
+    The items are drawn at random. There are fewer pairs than asked for where an item has nothing
+    near it, or says nothing.
     """
     titled = _titled(index.catalogue)
+    count = count if titled.any() else 0
     rng = np.random.default_rng([seed, 31])
-    drawn = rng.choice(np.flatnonzero(titled), count) if titled.any() else np.empty(0, np.int64)
+    drawn = rng.choice(np.flatnonzero(titled), count) if count else np.empty(0, np.int64)
     items, back = np.unique(drawn, return_inverse=True)
-    found, _ = index.search(tastes.words[items], NEAR + 1)
+    found, _ = index.search(tastes.words[items], ALIKE + 1)
     good = (found != PAD) & (found != items[:, None]) & titled[found]
     near = np.take_along_axis(found, np.argsort(~good, axis=1, kind="stable"), 1)  # the good first
-    choice = np.minimum(good.sum(axis=1), NEAR)[back]
-    answers = near[back, (rng.random(len(back)) * choice).astype(np.int64)]
-    vectors = tastes.of_items(items)[back]
-    kept = (choice > 0) & np.any(vectors, axis=1)
-    return vectors[kept], answers[kept].astype(np.int32)
+    there = good.sum(axis=1)[back]
+
+    def drawn_near(most: int) -> Ints:
+        """One of the nearest of each, if there is any."""
+        place = (rng.random(count) * np.minimum(there, most)).astype(np.int64)
+        one: Ints = near[back, place]
+        return one
+
+    bought = np.stack([drawn, *(drawn_near(ALIKE) for _ in range(BOUGHT - 1))], axis=1)
+    vectors, kept = tastes.of_items(bought), there > 0
+    kept &= np.any(vectors, axis=1)
+    return vectors[kept], drawn_near(NEAR)[kept]
 
 
 def _titled(catalogue: Catalogue) -> Bools:

@@ -64,11 +64,11 @@ class Tastes:
         return compose(self.source, text=shoppers.vectors, collaborative=alike)
 
     def of_items(self, items: Ints) -> Floats:
-        """Embed whoever bought one item alone, for each of some items (N, dim)."""
-        words = normalised(self.words[items])
+        """Embed whoever bought some items (N, K), all of like weight: (N, dim)."""
+        words = normalised(self.words[items].mean(axis=1))
         if self.links is None:
             return words
-        return compose(self.source, text=words, collaborative=self.links[items])
+        return compose(self.source, text=words, collaborative=self.links[items].mean(axis=1))
 
     def before(self, shoppers: Shoppers) -> Floats:
         """Embed shoppers before each of their purchases (N, dim), from strictly earlier ones."""

@@ -1,17 +1,24 @@
 """What the hypernetwork learns from: purchases, and the catalogue for tastes that nobody had."""
 
 from dataclasses import replace
+from itertools import product
 
 import numpy as np
 import pytest
 
 from recsys.candidates import ItemIndex
-from recsys.pairs import NEAR, of_the_catalogue, pairs
+from recsys.pairs import of_the_catalogue, pairs
 from recsys.tastes import Tastes
-from tests.recsys.shop import make_catalogue, make_shoppers, taste_of
+from tests.recsys.shop import make_catalogue, make_shoppers
 
 CATALOGUE = make_catalogue()
 INDEX = ItemIndex.build(CATALOGUE)
+
+
+def normalised(vector: np.ndarray) -> np.ndarray:
+    return vector / np.linalg.norm(vector)
+
+
 WORDS = Tastes.of_words(CATALOGUE, 5.0)
 SHOPPERS = make_shoppers(
     CATALOGUE, [["Coffee-0", "Coffee-1", "Coffee-2"], ["Garden-2", "Garden-5"], ["Garden-1"]]
@@ -28,18 +35,24 @@ def test_purchases_come_first_and_the_catalogue_makes_its_share():
     np.testing.assert_array_equal(alone.vectors, made.vectors[:3])
 
 
-def test_an_item_leads_to_one_of_those_nearest_to_it_and_never_to_itself():
-    vectors, answers = of_the_catalogue(WORDS, INDEX, 500, seed=3)
-    assert len(vectors) == 500
-    similar = np.asarray(CATALOGUE.vectors) @ CATALOGUE.vectors.T
-    led = 0
+def test_who_bought_alike_items_is_asked_for_one_that_is_alike(monkeypatch):
+    monkeypatch.setattr("recsys.pairs.ALIKE", 5)
+    monkeypatch.setattr("recsys.pairs.NEAR", 3)
+    vectors, answers = of_the_catalogue(WORDS, INDEX, 300, seed=3)
+    assert len(vectors) == len(answers) == 300
+    items = np.asarray(CATALOGUE.vectors)
+    similar = items @ items.T
+    np.fill_diagonal(similar, -np.inf)
+    nearest = np.argsort(-similar, axis=1)
     for vector, answer in zip(vectors, answers, strict=True):
-        item = int((CATALOGUE.vectors @ vector).argmax())
-        nearest = [near for near in np.argsort(-similar[item]) if near != item][:NEAR]
-        assert answer in nearest
-        led += taste_of(CATALOGUE, np.array([item, answer])) in ({"Coffee"}, {"Garden"})
-    assert led == 500
-    again = of_the_catalogue(WORDS, INDEX, 500, seed=3)
+        themes = [
+            item
+            for item in np.flatnonzero((nearest[:, :3] == answer).any(axis=1))
+            for one, other in product(nearest[item, :5], repeat=2)
+            if np.allclose(normalised(items[[item, one, other]].mean(axis=0)), vector, atol=1e-5)
+        ]
+        assert themes, "an item, two of the five nearest to it, and one of the three nearest"
+    again = of_the_catalogue(WORDS, INDEX, 300, seed=3)
     np.testing.assert_array_equal(again[1], answers)
 
 

@@ -47,7 +47,7 @@ from recsys.tastes import Tastes
 
 STAGE = "personalizer"
 UNTIL = "embeddings"
-LM_STEPS, STEPS = 600, 3000  # of the tiny model and of the hypernetwork, unless told otherwise
+LM_STEPS, STEPS = 600, 2400  # of the tiny model and of the hypernetwork, unless told otherwise
 HELD_OUT = 1500  # shoppers of each split, at most
 ORDER = (
     "base", "rag", "pag", "full_history", "mt_lora", "oppu", "prefix", "p2p", "p2p_profile",
