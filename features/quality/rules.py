@@ -123,4 +123,22 @@ RULES: dict[str, Rules] = {
     "co_purchases_links": _LINKS,
     "user_embedding": _view("user", _EMBEDDING),
     "item_embedding": _view("item", _EMBEDDING),
+    "user_collaborative": _view("user", _EMBEDDING),
+    "user_profile": _view(
+        "user",
+        {
+            "string": _each(
+                None,
+                "profile",
+                "guidance",
+                "style",
+                "history_hash",
+                "generator",
+                "prompt_version",
+                "level",
+                "encoder",
+            ),
+            "array<float>": _each(None, "embedding"),
+        },
+    ),
 }

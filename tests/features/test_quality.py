@@ -16,6 +16,7 @@ from features.items import item_days, item_stats
 from features.pairs import KINDS, co_purchases, links_of, together, transitions
 from features.quality.border import checked, shaped
 from features.quality.drift import ks, psi
+from features.quality.late import LATE, stored
 from features.quality.profile import Numbers, Profile, profile
 from features.quality.rules import RULES
 from features.quality.watch import breaches, daily, watch
@@ -43,7 +44,7 @@ def test_what_the_jobs_make_passes_the_border(purchases, items):
         "co_purchases": co_purchases(bought, AS_OF, 200),
         **{f"{kind}_links": links_of(kind, bought, 5) for kind in KINDS},
     }
-    assert set(views) == set(RULES) - {"user_embedding", "item_embedding"}
+    assert set(views) == set(RULES) - {"user_embedding", "item_embedding", *LATE}
     for name, view in views.items():
         assert checked(view, name) is view
 
@@ -86,7 +87,7 @@ def test_rules_and_definitions_say_the_same():
     written = {"bigint": Int64, "double": Float64, "string": String, "array<float>": Array(Float32),
                "array<string>": Array(String), "array<bigint>": Array(Int64),
                "array<double>": Array(Float64)}  # fmt: skip
-    ours = {"user_purchase_stats", "user_history", "item_stats"}
+    ours = {"user_purchase_stats", "user_history", "item_stats", *LATE}
     for name in ours:
         of_feast = {column: str(kind) for column, kind in SPECS[name].columns.items()}
         stamps = {f"{SPECS[name].entity}_id", "event_timestamp", "created_timestamp"}
@@ -180,3 +181,44 @@ def test_a_week_without_purchases_is_seen():
         "purchases: purchases a day, last week against the four before is 0.08571, limit 0.1"
     ]
     assert [one.value for one in dry[:3]] == [6, 0, 0]
+
+
+def floats(*rows: list[float]) -> pa.Array:
+    return pa.array(rows, pa.list_(pa.float32()))
+
+
+def late(folder: Path, **changed: object) -> Path:
+    """Two shoppers' embeddings, as the index leaves them; columns of None are left out."""
+    moment = pa.array([day("2024-01-02")] * 2, pa.timestamp("us", tz="UTC"))
+    columns = {
+        "user_id": ["ann", "bob"],
+        "event_timestamp": moment,
+        "created_timestamp": moment,
+        "embedding": floats([0.5, 1.0], [0.0, 2.0]),
+        "encoder": ["links-2-a", "links-2-a"],
+    }
+    kept = {name: value for name, value in (columns | changed).items() if value is not None}
+    folder.mkdir()
+    pq.write_table(pa.table(kept), folder / "part.parquet")
+    return folder
+
+
+def test_a_view_made_without_spark_passes_the_border(tmp_path):
+    stored(late(tmp_path / "whole"), "user_collaborative")
+
+
+@pytest.mark.parametrize(
+    ("changed", "told"),
+    [
+        ({"encoder": None}, "column encoder is missing"),
+        ({"mood": ["good", "bad"]}, "column mood is not known"),
+        ({"embedding": [[0.5], [1.0]]}, "column embedding is list<element: double>, not array"),
+        ({"user_id": ["ann", None]}, "user_id is never null: 1 broken"),
+        ({"embedding": floats([1.0, 2.0], [float("nan"), 1.0])}, "finite numbers: 1 broken"),
+        ({"embedding": floats([1.0, 2.0], [1.0])}, r"embeddings of \[1, 2\] numbers"),
+        ({"encoder": ["links-2-a", "links-2-b"]}, "2 encoders in one view"),
+    ],
+)
+def test_a_view_made_without_spark_is_stopped_at_the_border(tmp_path, changed, told):
+    with pytest.raises(QualityError, match=told):
+        stored(late(tmp_path / "broken", **changed), "user_collaborative")

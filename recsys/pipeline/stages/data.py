@@ -132,9 +132,13 @@ def store(context: Context, draft: Draft) -> None:
             where="store",
             fix="use `tailor evaluate ranking`, or set cuts.protocol to temporal",
         )
+    from features.quality.late import LATE, stored
     from features.store import FeatureRepo
 
     offline = _offline(context)
+    for view in LATE:
+        if (offline / view).exists():
+            stored(offline / view, view)
     repo = FeatureRepo(context.store.home / "feast", context.settings.features.store)
     moment, before = moments_of_run.serve, marks.moment(context)
     marks.begin(context, moment)
