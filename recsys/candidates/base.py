@@ -53,6 +53,7 @@ class CandidateSource(ABC):
     name: ClassVar[str]
     personal: ClassVar[bool] = True  # False: the same for everyone
     vote: ClassVar[float] = 1.0  # weight in the pool; 0: it proposes nothing and only scores
+    embedding: ClassVar[str] = ""  # what it searches by, `text` or `collaborative`; "": neither
 
     @classmethod
     @abstractmethod

@@ -167,6 +167,7 @@ class SimilarToLast(Linked):
     """Items that read like the last purchases, to the text encoder."""
 
     name = "similar_to_last"
+    embedding = "text"
     matrix = "similar"
     reason = "similar to {}"
     vote = 0.5

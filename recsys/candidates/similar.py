@@ -52,6 +52,7 @@ class SimilarToTaste(CandidateSource):
     """Items nearest to the shopper's taste vector."""
 
     name: ClassVar[str] = "similar_to_taste"
+    embedding: ClassVar[str] = "text"
     vote: ClassVar[float] = 0.5
     index: ItemIndex
 
@@ -79,6 +80,7 @@ class Collaborative(CandidateSource):
     """Items nearest to what is bought near the shopper's purchases."""
 
     name: ClassVar[str] = "collaborative"
+    embedding: ClassVar[str] = "collaborative"
     learned: LinkVectors
     catalogue: Catalogue
 
@@ -107,6 +109,7 @@ class Fused(CandidateSource):
     """Items nearest to taste and links at once."""
 
     name: ClassVar[str] = "fused"
+    embedding: ClassVar[str] = "text and collaborative"
     learned: LinkVectors
     index: ItemIndex
     catalogue: Catalogue

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-ONE_SOURCE = "this release was trained with one; `personalizer.hypernet.embedding` takes both"
+ONE_SOURCE = "it was trained with one source; `personalizer.hypernet.embedding` takes both"
 NOT_MADE = "this release has no preference task, the stage that makes it did not run"
 
 
@@ -58,5 +58,6 @@ def _ablations(ablations: Mapping[str, Any] | None, laws: Mapping[str, Any]) -> 
         "proof": "" if proof else "no proof is in the manifest of the hypernetwork",
         "weights": "" if tried else "no weight was tried: the hypernetwork is not proved",
         "summary": "" if joined else NOT_MADE,
-        "embedding": "" if (proof or {}).get("alone") else ONE_SOURCE,
+        "embedding": "" if (ablations or {}).get("embeddings") else "it was not measured",
+        "adapter_embedding": "" if (proof or {}).get("alone") else ONE_SOURCE,
     }

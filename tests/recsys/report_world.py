@@ -95,6 +95,14 @@ def ablations(weight=0.5, proved=True):
         },
         "weight": weight,
         "left_out": "" if weight else "it is not known to help on validation",
+        "embeddings": {
+            "k": 200,
+            "recall": 0.5,
+            "without": {
+                "text": {"lost": 0.01, "ci": [0.0, 0.02]},
+                "collaborative": {"lost": 0.1, "ci": [0.05, 0.15]},
+            },
+        },
         "weights_tried": [{"weight": 0.0, "ndcg": 0.25}, {"weight": 0.5, "ndcg": 0.27}],
     }
 

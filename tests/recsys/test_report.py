@@ -231,7 +231,8 @@ def test_a_release_of_one_embedding_source_says_so(tmp_path):
     more = report_world.more()
     del more["ablations"]["proof"]["alone"]
     build(measured, run(), [shopper()] * 3, tmp_path, more)
-    assert set(json.loads((tmp_path / "report.json").read_text())["missing"]) == {"embedding"}
+    said = json.loads((tmp_path / "report.json").read_text())["missing"]
+    assert set(said) == {"adapter_embedding"}
     assert "personalizer.hypernet.embedding" in (tmp_path / "report.html").read_text()
 
 

@@ -49,6 +49,11 @@ def test_a_real_report_measures_nobody_who_decided(published: Home):
     assert any(name.startswith("persona: ") for name in content["evaluation"]["slices"])
     for section in ("bias", "ablations", "drift", "freshness", "costs", "settings"):
         assert content["more"][section]
+    sources = content["more"]["ablations"]["embeddings"]
+    steps = {step["step"]: step["recall"] for step in content["evaluation"]["funnel"]}
+    assert sources["recall"] == steps["candidates"]
+    assert set(sources["without"]) == {"text", "collaborative"}
+    assert all(abs(told["lost"]) < sources["recall"] for told in sources["without"].values())
     assert {example["found"] for example in content["examples"]} == {True, False}
     assert all(example["profile"] for example in content["examples"])
 

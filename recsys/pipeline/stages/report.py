@@ -11,6 +11,7 @@ from recsys.artifacts.store import Draft
 from recsys.errors import extra
 from recsys.evaluation.bias import biases
 from recsys.evaluation.case import Case
+from recsys.evaluation.embeddings import without_each
 from recsys.evaluation.harness import evaluate, funnel
 from recsys.evaluation.metrics import ndcg
 from recsys.ladder import Rung
@@ -54,14 +55,15 @@ def report(context: Context, draft: Draft) -> None:
     gains = {name: ndcg(each, case.targets, _K) for name, each in items.items()}
     evaluation["funnel"] = _funnel(recommender, case, made)
     probe, live = case.probe(settings.seed), champion.compare(context, case, gains[HEADLINE], _K)
-    engine = database.of(settings)
+    engine, pools = database.of(settings), made["retrieval"].items
     more = {
         "live": asdict(live) if live else None,
         "minimum_effect": settings.report.minimum_effect,
         "decision": read_json(inputs["decision"].path / "decision.json"),
         "preference": _preference(context),
         "bias": biases(items, case.targets, case.popularity, case.catalogue.prices, _K),
-        "ablations": evidence.ablations(inputs),
+        "ablations": evidence.ablations(inputs)
+        | {"embeddings": without_each(recommender, case, pools, seed=settings.seed)},
         "drift": evidence.drift(engine, inputs),
         "freshness": evidence.freshness(inputs, settings),
         "costs": evidence.costs(inputs, evaluation, settings.report.hour_price),
