@@ -13,10 +13,13 @@ from personalizer.methods.learning import Loss, Telling, loss_of
 from personalizer.scoring import CandidateScorer
 from personalizer.train.batches import Batches
 from personalizer.train.engine import Recipe, Step, fit
+from personalizer.train.goals import goal_of
+from personalizer.train.pairs import judged
 
 with extra("llm"):
     import numpy as np
     import torch
+    from numpy.typing import NDArray
     from peft import LoraConfig, get_peft_model
     from peft.tuners.lora import LoraLayer
     from torch import nn
@@ -125,6 +128,21 @@ class MtLora(_ByPeft):
                 learned = self._learn(wrapped, loss, recipe, seed)
                 self._adapter = self._weights(wrapped)
         return {"loss": learned}
+
+    def losses(self, titles: Sequence[str]) -> NDArray[np.float32]:
+        """Loss (N,) of each title, as a hypernetwork's proof judges it."""
+        if self._adapter is None:
+            raise TrainingError("not trained", where=self.name, fix="call fit first")
+        config, adapter = self.settings.hypernet, self._adapter
+        goal = goal_of(self.lm, titles, self.settings.shelf, config)
+        adapted = attach(self.lm.model, config.targets, config.factor)
+        with self.lm.lock:
+            return judged(
+                self.lm,
+                goal,
+                np.arange(len(titles)),
+                lambda rows: adapted.use(rows_of(adapter, [0] * len(rows))),
+            )
 
     def _score(self, questions: Sequence[Question]) -> Scores:
         if self._adapter is None:

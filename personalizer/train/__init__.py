@@ -3,7 +3,7 @@
 from personalizer.train.engine import Learned, Progress, Recipe, Step, fit
 from personalizer.train.goals import goal_of
 from personalizer.train.multitask import train_on_tasks
-from personalizer.train.pairs import held_out, mean_loss, train
+from personalizer.train.pairs import mean_loss, parted, train
 from personalizer.train.tasks import Experience
 
 __all__ = [
@@ -14,8 +14,8 @@ __all__ = [
     "Step",
     "fit",
     "goal_of",
-    "held_out",
     "mean_loss",
+    "parted",
     "train",
     "train_on_tasks",
 ]

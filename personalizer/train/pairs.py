@@ -2,8 +2,10 @@
 
 import logging
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from personalizer.config import HypernetConfig
 from personalizer.errors import TrainingError, extra
@@ -21,7 +23,7 @@ with extra("llm"):
     from numpy.typing import NDArray
     from torch import Tensor, nn
 
-__all__ = ["held_out", "losses_of", "mean_loss", "recipe_of", "train"]
+__all__ = ["judged", "losses_of", "mean_loss", "parted", "recipe_of", "train"]
 
 log = logging.getLogger(__name__)
 
@@ -134,7 +136,6 @@ def mean_loss(
     return float(losses.mean()) if len(losses) else 0.0
 
 
-@torch.no_grad()
 def losses_of(
     lm: LanguageModel,
     goal: Goal,
@@ -143,31 +144,37 @@ def losses_of(
     vectors: Tensor | None = None,
 ) -> NDArray[np.float32]:
     """Loss (N,) of each pair, without adapters or with those of the row's own vector."""
+    if hypernet is None or vectors is None:
+        return judged(lm, goal, rows)
+    adapted, told = hypernet.attach(lm.model), vectors
+    return judged(lm, goal, rows, lambda batch: adapted.use(hypernet(told[batch])))
+
+
+@torch.no_grad()
+def judged(
+    lm: LanguageModel,
+    goal: Goal,
+    rows: NDArray[np.int64],
+    using: Callable[[NDArray[np.int64]], AbstractContextManager[Any]] = lambda _: nullcontext(),
+) -> NDArray[np.float32]:
+    """Loss (N,) of each pair, part by part, within what `using` makes for the rows of a part."""
     losses = np.zeros(len(rows), np.float32)
-    adapted = None if hypernet is None else hypernet.attach(lm.model)
     for places in np.array_split(np.arange(len(rows)), -(-len(rows) // 64)):
-        batch = rows[places]
-        if adapted is None or hypernet is None or vectors is None:
-            told = goal.judge(lm, batch)
-        else:
-            with adapted.use(hypernet(vectors[batch])):
-                told = goal.judge(lm, batch)
-        losses[places] = told.float().cpu().numpy()
+        with using(rows[places]):
+            losses[places] = goal.judge(lm, rows[places]).float().cpu().numpy()
     return losses
 
 
-def held_out(
-    user_vectors: NDArray[np.float32],
-    titles: Sequence[str],
-    *,
-    seed: int,
-    among: int | None = None,
-) -> tuple[NDArray[np.float32], list[str]]:
-    """The pairs that `train` with this seed does not learn from, of all or `among` the first."""
+def parted(
+    titles: Sequence[str], *, seed: int, among: int | None = None
+) -> tuple[list[int], list[int]]:
+    """Rows that `train` with this seed learns from, and those held out; `among` the first."""
     kept = [row for row, title in enumerate(titles) if title.strip()]
-    _, held = _split(len(kept), seed)
-    rows = [kept[place] for place in held if among is None or kept[place] < among]
-    return user_vectors[rows], [titles[row] for row in rows]
+    learn, held = (
+        [kept[place] for place in part if among is None or kept[place] < among]
+        for part in _split(len(kept), seed)
+    )
+    return learn, held
 
 
 def _checked(

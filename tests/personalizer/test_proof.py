@@ -1,10 +1,10 @@
 import numpy as np
 import pytest
-import torch
 from torch import nn
 
 from personalizer.proof import cross_gradients, paired, prove
-from personalizer.train.pairs import held_out
+from personalizer.rival import everybodys
+from personalizer.train.pairs import parted
 
 
 @pytest.fixture(scope="module")
@@ -80,11 +80,29 @@ def test_paired_differences_by_hand():
 
 
 def test_what_is_held_out_is_what_training_leaves_out(world):
-    vectors, tastes = world.shoppers(50, seed=1)
+    _, tastes = world.shoppers(50, seed=1)
     titles = ["", *world.purchases(tastes, seed=2)[1:]]
-    some, told = held_out(vectors, titles, seed=3)
-    assert len(some) == len(told) == 4
-    for vector, title in zip(some, told, strict=True):
-        row = int(np.flatnonzero((vectors == vector).all(axis=1))[0])
-        assert titles[row] == title
-    assert torch.is_tensor(torch.from_numpy(some))
+    learn, held = parted(titles, seed=3)
+    assert len(held) == 4
+    assert sorted([*learn, *held]) == list(range(1, 50)), "what has no title is in neither"
+    first = parted(titles, seed=3, among=20)
+    assert first == ([row for row in learn if row < 20], [row for row in held if row < 20])
+
+
+def test_an_adapter_for_everybody_is_a_rival_of_the_same_size(trained, unseen):
+    """It learns what sells, which is less than what she likes."""
+    vectors, titles = unseen
+    _, tastes = trained.world.shoppers(300, seed=50)
+    learned, shelf = trained.world.purchases(tastes, seed=51), trained.world.titles
+    config = trained.hypernet.config
+    rival = everybodys(trained.lm, learned, titles, config, shelf=shelf, seed=1)
+    assert rival.shape == (150,)
+    half = np.where(np.arange(vectors.shape[1]) % 2, vectors, 0)
+    verdict = prove(
+        trained.lm, trained.hypernet, vectors, titles, shelf=shelf, rivals={"mt_lora": rival},
+        parts={"half": half},
+    )  # fmt: skip
+    assert verdict.against["mt_lora"].low > 0
+    assert verdict.losses["mt_lora"] == pytest.approx(rival.mean(), abs=1e-6)
+    assert set(verdict.alone) == {"half"}
+    assert "half" not in verdict.against, "what a part says proves nothing"

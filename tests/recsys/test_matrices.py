@@ -181,3 +181,14 @@ def test_the_nearest_items_are_near_and_never_the_item_itself():
     np.fill_diagonal(cosines, 0)
     expected = np.where(cosines > ALIKE, cosines**CLOSE, 0)
     assert near.rows.toarray() == pytest.approx(expected, abs=1e-5)
+
+
+def test_what_is_opened_stays_in_its_files(saved):
+    """Workers share the pages: nothing is copied that nobody asks for."""
+    catalogue, _, folder = saved
+    rows = ItemMatrix.load(folder / "saved", catalogue).rows
+    for part in (rows.indptr, rows.indices, rows.data):
+        behind = part
+        while behind is not None and not isinstance(behind, np.memmap):
+            behind = getattr(behind, "base", None)
+        assert isinstance(behind, np.memmap)

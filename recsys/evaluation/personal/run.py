@@ -13,7 +13,7 @@ from personalizer.calibration import calibrate, expected_calibration_error, soft
 from personalizer.config import HypernetConfig, LMConfig
 from personalizer.lm import load, tiny
 from personalizer.methods import MethodSettings
-from personalizer.methods.by_peft import Oppu
+from personalizer.methods.by_peft import MtLora, Oppu
 from personalizer.methods.p2p import P2P
 from personalizer.proof import prove
 from personalizer.timing import measure as timings
@@ -184,10 +184,13 @@ def measure(
     }
     oppu = others["oppu"]
     assert isinstance(oppu, Oppu)
+    everybody = others["mt_lora"]
+    assert isinstance(everybody, MtLora)
+    bought = [subject.catalogue.titles[item] for item in asked["random"].questions.answers]
     verdict = prove(
         lm, network, subject.tastes.of(asked["random"].shoppers),
-        [subject.catalogue.titles[item] for item in asked["random"].questions.answers],
-        shelf=shelf, seed=seed,
+        bought,
+        shelf=shelf, seed=seed, rivals={"mt_lora": everybody.losses(bought)},
     )  # fmt: skip
     validation = ask(p2p, asked["validation"], questions["validation"], seed)
     return {

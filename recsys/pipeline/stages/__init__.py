@@ -28,8 +28,8 @@ _RANKING = (
 _MODEL = tuple(
     f"personalizer.{part}"
     for part in (
-        "lm", "hypernet", "lora", "train", "proof", "scoring", "prompts", "vectors", "weights",
-        "embedding",
+        "lm", "hypernet", "lora", "train", "proof", "rival", "methods.by_peft", "scoring",
+        "prompts", "vectors", "weights", "embedding",
     )
 )  # fmt: skip
 _TWO_STAGES = ("tables", "features", "embeddings", "index")

@@ -52,8 +52,9 @@ with extra("llm"):
     from personalizer.lm import load, tiny
     from personalizer.lora import attach
     from personalizer.proof import prove
+    from personalizer.rival import everybodys
     from personalizer.scoring import TitleScorer
-    from personalizer.train import held_out
+    from personalizer.train import parted
     from personalizer.train import train as train_hypernet
 
 log = structlog.get_logger(__name__)
@@ -143,8 +144,21 @@ def hypernet(context: Context, draft: Draft) -> None:
         shelf=shelf,
         progress=context.progress("hypernet"),
     )
-    unseen = held_out(taught.vectors, taught.titles, seed=seed, among=taught.purchases)
-    verdict = prove(model, network, *unseen, shelf=shelf, seed=seed, parts=tastes.alone(unseen[0]))
+    learned, unseen = parted(taught.titles, seed=seed, among=taught.purchases)
+    vectors, asked = taught.vectors[unseen], [taught.titles[row] for row in unseen]
+    rival = everybodys(
+        model, [taught.titles[row] for row in learned], asked, config, shelf=shelf, seed=seed
+    )
+    verdict = prove(
+        model,
+        network,
+        vectors,
+        asked,
+        shelf=shelf,
+        seed=seed,
+        rivals={"mt_lora": rival},
+        parts=tastes.alone(vectors),
+    )
     if not verdict.proved:
         log.warning("hypernet_not_proved", why=verdict.why)
     network.save(draft.path)
