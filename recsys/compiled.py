@@ -15,6 +15,10 @@ def compiled(loop: Loop) -> Loop:
     """Compile a loop over arrays when it is first called; other threads go on while it runs.
 
     The code is kept beside the source, so that only the first process of an installation waits for
-    it. Sums are taken in the order that is written, as they would be without it.
+    it; where no place can be written to, every process does. Sums are taken in the order that is
+    written, as they would be without it.
     """
-    return cast("Loop", njit(cache=True, nogil=True)(loop))
+    try:
+        return cast("Loop", njit(cache=True, nogil=True)(loop))
+    except RuntimeError:  # nowhere to keep it
+        return cast("Loop", njit(nogil=True)(loop))

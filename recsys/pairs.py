@@ -11,6 +11,7 @@ import numpy as np
 from recsys.arrays import PAD, Bools, Floats, Ints
 from recsys.candidates import ItemIndex
 from recsys.catalogue import Catalogue
+from recsys.errors import SettingsError
 from recsys.shoppers import Shoppers
 from recsys.tastes import Tastes
 
@@ -30,6 +31,12 @@ def pairs(
     shoppers: Shoppers, tastes: Tastes, index: ItemIndex, share: float, *, seed: int
 ) -> Pairs:
     """All purchases of some shoppers, and as much of the catalogue as makes a `share` of all."""
+    if not 0 <= share < 1:
+        raise SettingsError(
+            f"{share} of the pairs from the catalogue",
+            where="personalizer.hypernet.catalogue",
+            fix="0 or more, and less than 1",
+        )
     titles = index.catalogue.titles
     vectors, items = next_purchases(index.catalogue, shoppers, tastes)
     bought = len(items)

@@ -74,7 +74,9 @@ def rows_of(rows: Any, columns: Any, values: Any, shape: tuple[int, int]) -> Row
         np.asarray(columns, np.int64),
         np.asarray(values, np.float32),
     )
-    indptr, indices, data = _from_triples(triples, shape[0], _scratch.of(shape[1]))
+    sums, seen = _scratch.of(shape[1])
+    scratch = (sums[: shape[1]], seen[: shape[1]])
+    indptr, indices, data = _from_triples(triples, shape[0], scratch)
     return Rows(indptr, indices, data, shape)
 
 
@@ -148,7 +150,9 @@ def _store(sparse_row: Any, start: int, end: int, scratch: Any) -> None:
 def _from_triples(triples: Any, count: int, scratch: Any) -> Any:
     (rows, columns, values), (sums, seen) = triples, scratch
     begins = np.zeros(count + 1, np.int64)
-    for row in rows:
+    for triple, row in enumerate(rows):  # before anything is written: nobody else looks
+        if not (0 <= row < count and 0 <= columns[triple] < len(sums)):
+            raise IndexError("a triple beyond the shape of its matrix")
         begins[row + 1] += 1
     for row in range(count):
         begins[row + 1] += begins[row]

@@ -39,19 +39,21 @@ def train(
     *,
     seed: int,
     shelf: Sequence[str] = (),
+    among: int | None = None,
     checkpoint: Path | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> tuple[HyperNetwork, dict[str, float]]:
     """Train on pairs: the embedding (N, D) of a history, and the title bought next (N).
 
-    What was bought is told from others of the `shelf`; without one, the title itself is told.
+    What was bought is told from others of the `shelf`; without one, the title itself is told. Some
+    pairs are held out, `among` the first where that is given.
     With a `checkpoint`, a training that was killed goes on from there, to the same result.
     """
     if not shelf:
         config = replace(config, others=0)
     vectors, kept = _checked(lm, user_vectors, titles)
     adapted = attach(lm.model, config.targets, config.factor)
-    learn, held = _split(len(kept), seed)
+    learn, held = _split(len(kept), seed, _titled(titles, among))
     goal = goal_of(lm, kept, shelf, config)
     with lm.lock, torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
@@ -168,13 +170,15 @@ def judged(
 def parted(
     titles: Sequence[str], *, seed: int, among: int | None = None
 ) -> tuple[list[int], list[int]]:
-    """Rows that `train` with this seed learns from, and those held out; `among` the first."""
+    """Rows that `train` with this seed learns from, and those held out, `among` the first."""
     kept = [row for row, title in enumerate(titles) if title.strip()]
-    learn, held = (
-        [kept[place] for place in part if among is None or kept[place] < among]
-        for part in _split(len(kept), seed)
-    )
-    return learn, held
+    learn, held = _split(len(kept), seed, _titled(titles, among))
+    return [kept[place] for place in learn], [kept[place] for place in held]
+
+
+def _titled(titles: Sequence[str], among: int | None) -> int:
+    """How many have a title, of all or of the first."""
+    return sum(bool(title.strip()) for title in titles[:among])
 
 
 def _checked(
@@ -196,8 +200,8 @@ def _checked(
     return vectors.to(lm.device), [titles[row] for row in kept]
 
 
-def _split(count: int, seed: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Pairs to learn from and pairs held out."""
-    order = np.random.default_rng([seed, 1]).permutation(count)
-    held = max(1, min(int(count * HELD_OUT_SHARE), HELD_OUT_MOST))
-    return order[held:], order[:held]
+def _split(count: int, seed: int, among: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Pairs to learn from and pairs held out, the latter of the first alone."""
+    order = np.random.default_rng([seed, 1]).permutation(among)
+    held = max(1, min(int(among * HELD_OUT_SHARE), HELD_OUT_MOST))
+    return np.concatenate([order[held:], np.arange(among, count)]), order[:held]

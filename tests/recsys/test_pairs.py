@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from recsys.candidates import ItemIndex
+from recsys.errors import SettingsError
 from recsys.pairs import of_the_catalogue, pairs
 from recsys.tastes import Tastes
 from tests.recsys.shop import make_catalogue, make_shoppers
@@ -62,3 +63,9 @@ def test_what_has_no_title_is_neither_asked_of_nor_asked_for(titled):
     bare = ItemIndex.build(replace(CATALOGUE, titles=titles))
     vectors, answers = of_the_catalogue(WORDS, bare, 20, seed=0)
     assert len(vectors) == len(answers) == 0
+
+
+@pytest.mark.parametrize("share", [-0.1, 1.0])
+def test_a_share_that_leaves_no_purchases_is_refused(share):
+    with pytest.raises(SettingsError, match=r"personalizer\.hypernet\.catalogue"):
+        pairs(SHOPPERS, WORDS, INDEX, share, seed=0)

@@ -151,3 +151,11 @@ def test_votes_add_up_by_place_and_padding_votes_for_nothing():
     items = np.array([[3, 1, -1, 3], [-1, -1, 0, -1]], np.int32)
     votes = row_sums(items, [1.0, 0.5, 9.0, 0.25], 5)
     assert votes.csr.toarray().tolist() == [[0, 0.5, 0, 1.25, 0], [9, 0, 0, 0, 0]]
+
+
+@pytest.mark.parametrize(("row", "column"), [(2, 0), (-1, 0), (0, 5), (0, -1)])
+def test_a_triple_beyond_the_shape_is_refused_and_spoils_nothing(row, column):
+    """Compiled code looks after itself: past the end of an array there is somebody else's."""
+    with pytest.raises(IndexError, match="beyond"):
+        matrix([0, row], [1, column], [1.0, 1.0], (2, 5))
+    assert matrix([0], [1], [2.0], (2, 5)).toarray().tolist() == [[0, 2, 0, 0, 0], [0] * 5]

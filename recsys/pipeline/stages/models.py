@@ -142,13 +142,13 @@ def hypernet(context: Context, draft: Draft) -> None:
         config,
         seed=seed,
         shelf=shelf,
+        among=taught.purchases,
         progress=context.progress("hypernet"),
     )
     learned, unseen = parted(taught.titles, seed=seed, among=taught.purchases)
     vectors, asked = taught.vectors[unseen], [taught.titles[row] for row in unseen]
-    rival = everybodys(
-        model, [taught.titles[row] for row in learned], asked, config, shelf=shelf, seed=seed
-    )
+    bought = [taught.titles[row] for row in learned if row < taught.purchases]
+    rival = everybodys(model, bought, asked, config, shelf=shelf, seed=seed)
     verdict = prove(
         model,
         network,
