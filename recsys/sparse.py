@@ -147,11 +147,23 @@ def _store(sparse_row: Any, start: int, end: int, scratch: Any) -> None:
 
 
 @compiled
+def _add(column: int, value: float, indices: Any, end: int, scratch: Any) -> int:
+    """Add to a column's sum, and note the column if it is met for the first time."""
+    sums, seen = scratch
+    if not seen[column]:
+        seen[column] = True
+        indices[end] = column
+        end += 1
+    sums[column] += value
+    return end
+
+
+@compiled
 def _from_triples(triples: Any, count: int, scratch: Any) -> Any:
-    (rows, columns, values), (sums, seen) = triples, scratch
+    rows, columns, values = triples
     begins = np.zeros(count + 1, np.int64)
     for triple, row in enumerate(rows):  # before anything is written: nobody else looks
-        if not (0 <= row < count and 0 <= columns[triple] < len(sums)):
+        if not (0 <= row < count and 0 <= columns[triple] < len(scratch[0])):
             raise IndexError("a triple beyond the shape of its matrix")
         begins[row + 1] += 1
     for row in range(count):
@@ -164,12 +176,7 @@ def _from_triples(triples: Any, count: int, scratch: Any) -> Any:
     indices, data, end = np.empty(len(rows), np.int32), np.empty(len(rows), np.float32), 0
     for row in range(count):
         for triple in order[begins[row] : begins[row + 1]]:
-            column = columns[triple]
-            if not seen[column]:
-                seen[column] = True
-                indices[end] = column
-                end += 1
-            sums[column] += values[triple]
+            end = _add(columns[triple], values[triple], indices, end, scratch)
         _store((indices, data), indptr[row], end, scratch)
         indptr[row + 1] = end
     return indptr, indices[:end], data[:end]
@@ -177,19 +184,12 @@ def _from_triples(triples: Any, count: int, scratch: Any) -> Any:
 
 @compiled
 def _from_places(items: Any, values: Any, scratch: Any) -> Any:
-    sums, seen = scratch
     indptr = np.zeros(len(items) + 1, np.int64)
     indices, data, end = np.empty(items.size, np.int32), np.empty(items.size, np.float32), 0
     for row in range(len(items)):
         for place in range(items.shape[1]):
-            column = items[row, place]
-            if column == PAD:
-                continue
-            if not seen[column]:
-                seen[column] = True
-                indices[end] = column
-                end += 1
-            sums[column] += values[place]
+            if items[row, place] != PAD:
+                end = _add(items[row, place], values[place], indices, end, scratch)
         _store((indices, data), indptr[row], end, scratch)
         indptr[row + 1] = end
     return indptr, indices[:end], data[:end]
@@ -197,7 +197,7 @@ def _from_places(items: Any, values: Any, scratch: Any) -> Any:
 
 @compiled
 def _product(left: Any, right: Any, scratch: Any) -> Any:
-    (starts, columns, weights), (begins, items, values), (sums, seen) = left, right, scratch
+    (starts, columns, weights), (begins, items, values) = left, right
     most = 0
     for column in columns:
         most += begins[column + 1] - begins[column]
@@ -207,12 +207,7 @@ def _product(left: Any, right: Any, scratch: Any) -> Any:
         for entry in range(starts[row], starts[row + 1]):
             weight, column = weights[entry], columns[entry]
             for at in range(begins[column], begins[column + 1]):
-                item = items[at]
-                if not seen[item]:
-                    seen[item] = True
-                    indices[end] = item
-                    end += 1
-                sums[item] += weight * values[at]
+                end = _add(items[at], weight * values[at], indices, end, scratch)
         _store((indices, data), indptr[row], end, scratch)
         indptr[row + 1] = end
     return indptr, indices[:end], data[:end]
