@@ -23,7 +23,7 @@ from personalizer.scoring import TitleScorer
 from recsys.arrays import Floats, Ints
 from recsys.artifacts import ArtifactStore
 from recsys.pipeline.moments import RunMoments
-from recsys.pipeline.parts import catalogue_of, shoppers_at
+from recsys.pipeline.parts import catalogue_of, shoppers_at, tastes_of
 from recsys.pipeline.stages.models import hypernet_of, language_model
 from recsys.ranker.labels import Labels
 from recsys.settings import load
@@ -51,8 +51,9 @@ def main() -> None:
     shoppers = shoppers_at(inputs, "eval", catalogue)
     purchases = inputs["tables"].path / "purchases"
     bought = Labels.load(purchases, shoppers, catalogue, moments.eval, moments.serve).targets
+    tastes = tastes_of(inputs, catalogue, settings).of(shoppers)
     known = np.flatnonzero((bought >= 0) & np.any(shoppers.vectors, axis=1))
-    vectors, targets = shoppers.vectors[known], bought[known]
+    vectors, targets = tastes[known], bought[known]
     rng = np.random.default_rng(args.seed)
     others = rng.integers(len(catalogue) - 1, size=(len(targets), OTHERS))
     others += others >= targets[:, None]  # anything but the target
@@ -65,7 +66,8 @@ def main() -> None:
         for minus in ("nobody", "bare")
     }
     serving = scorers[f"minus_{network.config.minus}"]
-    cosine = np.einsum("ud,ukd->uk", vectors, np.asarray(catalogue.vectors)[items])
+    words = np.asarray(catalogue.vectors)[items]
+    cosine = np.einsum("ud,ukd->uk", shoppers.vectors[known], words)
     titled = [row for row, item in enumerate(targets) if catalogue.titles[item]]
     losses = shuffled_loses(
         model,
