@@ -22,10 +22,8 @@ from personalizer.proof import shuffled_loses
 from personalizer.scoring import TitleScorer
 from recsys.arrays import Floats, Ints
 from recsys.artifacts import ArtifactStore
-from recsys.pipeline.moments import RunMoments
-from recsys.pipeline.parts import catalogue_of, shoppers_at, tastes_of
+from recsys.pipeline.parts import catalogue_of, shoppers_at, targets_at, tastes_of
 from recsys.pipeline.stages.models import hypernet_of, language_model
-from recsys.ranker.labels import Labels
 from recsys.settings import load
 
 OTHERS = 19
@@ -47,10 +45,8 @@ def main() -> None:
     settings, store = load(), ArtifactStore(args.home)
     inputs = {kind: store.open(kind, store.current(kind) or "") for kind in KINDS}
     catalogue = catalogue_of(inputs)
-    moments = RunMoments.read(inputs["features"].path)
     shoppers = shoppers_at(inputs, "eval", catalogue)
-    purchases = inputs["tables"].path / "purchases"
-    bought = Labels.load(purchases, shoppers, catalogue, moments.eval, moments.serve).targets
+    bought = targets_at(inputs, "eval", shoppers, catalogue).labels.targets
     tastes = tastes_of(inputs, catalogue, settings).of(shoppers)
     known = np.flatnonzero((bought >= 0) & np.any(shoppers.vectors, axis=1))
     vectors, targets = tastes[known], bought[known]

@@ -1,7 +1,10 @@
 """The commands of the adapted language model, on a published home."""
 
 import json
+import subprocess
+import sys
 from dataclasses import replace
+from pathlib import Path
 
 import httpx
 import numpy as np
@@ -17,6 +20,8 @@ from recsys.rerank_http import HttpReranker
 from recsys.settings import load
 from tests.conftest import Home
 from tests.personalizer.test_server import Running
+
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.mark.usefixtures("home")
@@ -144,3 +149,15 @@ def test_both_sources_of_the_embedding_go_all_the_way(
     assert draft.rung[0] is Rung.ADAPTED_LM
     assert served.taste_of(known)[0, words:].any()
     snapshot.close()
+
+
+def test_the_benchmark_of_what_scores_are_set_against_runs_on_a_home(home: Home) -> None:
+    words = [sys.executable, "benchmarks/reranker.py", "--home", str(home.path)]
+    done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-2000:]
+    told = json.loads(done.stdout)
+    assert told["shoppers"] > 0
+    assert all(
+        0 <= told[name] <= 1 for name in ("minus_nobody", "minus_bare", "cosine", "shuffled")
+    )
+    assert set(told["loss_per_token"]) == {"base", "real", "shuffled", "zero"}
