@@ -14,10 +14,10 @@ from functools import partial, reduce
 from pathlib import Path
 
 from features.errors import extra
-from features.history import LINKS, clocked, shopper_stats, user_history, write_links, write_view
+from features.history import LINKS, clocked, shopper_stats, user_history, write_pairs, write_view
 from features.items import aged, item_days, price_levels, sold_stats
 from features.lineup import lined_up
-from features.pairs import KINDS, links_of, ranked
+from features.pairs import KINDS, in_lines, links_in, links_of, named, totals
 from features.settings import HistorySettings
 from features.timeline import (
     WINDOWS,
@@ -29,10 +29,10 @@ from features.timeline import (
     since,
     spread,
     stamped,
-    tie_break,
 )
 
 with extra("features"):
+    import pyarrow.dataset as ds
     from pyspark.sql import Column, DataFrame
     from pyspark.sql import functions as F
 
@@ -78,7 +78,7 @@ def advance(step: Step, views: Path, settings: HistorySettings, out: Path) -> No
     """Write what `history.write_moment` would write at the end, from its folder at the start."""
     read = step.purchases.sparkSession.read
     old = {name.name: read.parquet(str(name)) for name in sorted((views / SERVE).iterdir())}
-    links = {kind: read.parquet(str(views / LINKS / f"{kind}_links")) for kind in KINDS}
+    links = {kind: links_in(read.parquet(*_tables(views, kind))) for kind in KINDS}
     with ExitStack() as held:
         moved, news = _kept(held, step.moved), _kept(held, step.news)
         sold = old["item_stats"].select("item_id").union(news.select("item_id")).distinct()
@@ -102,7 +102,18 @@ def advance(step: Step, views: Path, settings: HistorySettings, out: Path) -> No
             said = (links_of(kind, rows, settings.window) for rows in (then, now))
             delta = _kept(held, _delta(*said))
             jobs.append(partial(work.pairs, kind, links[kind], delta, sold, out=out))
-        side_by_side(jobs)
+        side_by_side(reversed(jobs))  # the pairs take longest
+
+
+def can_start_from(views: Path) -> bool:
+    """Whether the pairs there tell their links; those of older code are to be counted anew."""
+    return all("links" in ds.dataset(views / SERVE / kind).schema.names for kind in KINDS)
+
+
+def _tables(views: Path, kind: str) -> list[str]:
+    """Where all pairs of a kind are: the nearest, and the rest if there is one."""
+    near, rest = views / SERVE / kind, views / LINKS / kind
+    return [str(near), *([str(rest)] if rest.is_dir() else [])]
 
 
 @dataclass(frozen=True)
@@ -145,21 +156,12 @@ class _Day:
     def pairs(
         self, kind: str, links: DataFrame, delta: DataFrame, sold: DataFrame, *, out: Path
     ) -> None:
-        """Write the counts and the ranks of a kind of pairs."""
-        touched = F.broadcast(delta.select("item").distinct())
-        mine = links.join(touched, "item", "left_semi").unionByName(delta)
-        folder, view = out / LINKS / f"{kind}_links", out / SERVE / kind
-        top = self.settings.neighbours
-        with in_memory(_summed(mine).filter("links > 0")) as redone:
-            whole = links.join(touched, "item", "left_anti").unionByName(redone)
-            write_links(spread(whole, "item"), folder)
-            if kind == "co_purchases":  # weighed by both sides: a day moves its items' neighbours
-                whole = links.sparkSession.read.parquet(str(folder))
-                write_view(ranked(kind, whole, sold, top), view)
-                return
-            coded = self.old[kind].withColumn("item", tie_break("item_id"))
-            kept = coded.join(touched, "item", "left_anti").drop("item")
-            write_view(ranked(kind, redone, sold, top).unionByName(kept), view)
+        """Count a kind of pairs, and line them up again."""
+        both = links.unionByName(delta)
+        of_other = totals(both) if kind == "co_purchases" else None
+        lines = in_lines(_summed(spread(both, "item")).filter("links > 0"), of_other)
+        top, place = self.settings.neighbours, out / SERVE / kind
+        write_pairs(named(kind, lines, sold), top, place, out / LINKS / kind)
 
 
 def _kept(held: ExitStack, frame: DataFrame) -> DataFrame:

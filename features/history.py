@@ -1,7 +1,8 @@
 """Each shopper's purchase history at a moment: the statistics and the sequence."""
 
+import shutil
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -10,7 +11,7 @@ from features.cuts import Cut
 from features.errors import extra
 from features.items import item_days, item_stats, price_levels
 from features.lineup import GAP, LAST, NTH, cut_short, lined_up, newest
-from features.pairs import KINDS, links_of, ranked
+from features.pairs import KINDS, in_lines, links_of, named, totals_of
 from features.quality.border import shaped
 from features.quality.rules import RULES
 from features.settings import HistorySettings
@@ -37,7 +38,7 @@ with extra("features"):
 
 DEFAULTS = HistorySettings()
 LINKS = "links"
-KEYS = ("user_id", "item_id", "neighbour_id", "item", "other", "day", "event_timestamp")
+KEYS = ("user_id", "item_id", "day", "event_timestamp")
 """What the key of a view may be made of."""
 
 
@@ -106,28 +107,20 @@ def write_moment(cut: Cut, items: DataFrame, *, settings: HistorySettings, out: 
     """Write the views of a moment, one Parquet folder each: `<moment>/<view>`.
 
     What is to be predicted from them stands apart, in `targets/<moment>`; where there is nothing to
-    predict, the moment serves, and the counts it came from are kept in `links` for the next day.
+    predict, the moment serves, and the links beyond the cut are kept in `links` for the next day.
     Returns how many shoppers bought more than features count.
     """
-    with _held(cut) as (histories, known), ExitStack() as held:
+    with _held(cut) as (histories, known):
         views = shopper_and_item_views(histories, known, items, cut.as_of, settings)
-        counted = {
-            kind: held.enter_context(in_memory(links_of(kind, known, settings.window)))
-            for kind in KINDS
-        }
-        pairs = {
-            kind: ranked(kind, links, known, settings.neighbours) for kind, links in counted.items()
-        }
-        jobs = [
-            partial(write_view, view, out / cut.name / name)
-            for name, view in (views | pairs).items()
-        ]
-        if cut.targets is None:
-            jobs += [
-                partial(write_links, links, out / LINKS / f"{kind}_links")
-                for kind, links in counted.items()
-            ]
-        side_by_side(jobs)
+        jobs = [partial(write_view, view, out / cut.name / name) for name, view in views.items()]
+        for kind in KINDS:
+            of_other = totals_of(known) if kind == "co_purchases" else None
+            lines = in_lines(links_of(kind, known, settings.window), of_other)
+            rest = out / LINKS / kind if cut.targets is None else None
+            place = out / cut.name / kind
+            job = partial(write_pairs, named(kind, lines, known), settings.neighbours, place, rest)
+            jobs.append(job)
+        side_by_side(reversed(jobs))  # the pairs take longest
         capped = cut_short(histories, settings.most_purchases)
     if cut.targets is not None:
         write_view(cut.targets, out / "targets" / cut.name)
@@ -162,10 +155,28 @@ def shopper_and_item_views(
     }
 
 
-def write_links(links: DataFrame, folder: Path) -> None:
-    """Write counts of pairs, which stand by item already; an item is a hash here."""
-    placed = shaped(links, folder.name).sortWithinPartitions("item", "other")
-    placed.write.mode("overwrite").parquet(str(folder))
+def write_pairs(pairs: DataFrame, top: int, folder: Path, rest: Path | None) -> None:
+    """Write the `top` of each item's pairs and, where a next day may follow, the rest of them.
+
+    They stand as they are lined up: by the hash of the item, and nearest first, which their weights
+    say as well. One pass writes both.
+    """
+    if rest is None:
+        _write(pairs.filter(F.col(NTH) <= top).drop(NTH), folder)
+        return
+    shaped(pairs.drop(NTH), folder.name)
+    parted, near = rest.with_name(f"{rest.name} parted"), (F.col(NTH) <= top).alias("near")
+    both = pairs.select("*", near).drop(NTH)
+    both.write.mode("overwrite").partitionBy("near").parquet(str(parted))
+    if not (parted / "near=true").is_dir():  # nothing belongs together: still a table
+        _write(pairs.filter("false").drop(NTH), parted / "near=true")
+    for part, place in (("true", folder), ("false", rest)):
+        shutil.rmtree(place, ignore_errors=True)
+        place.parent.mkdir(parents=True, exist_ok=True)
+        if (written := parted / f"near={part}").is_dir():
+            written.rename(place)
+            (place / "_SUCCESS").touch()
+    shutil.rmtree(parted)
 
 
 def write_view(view: DataFrame, folder: Path) -> None:
@@ -176,8 +187,11 @@ def write_view(view: DataFrame, folder: Path) -> None:
     keys = [key for key in KEYS if key in view.columns]
     # not orderBy: to find its ranges, it would compute the view twice; not by the key as it is:
     # Spark drops that where a join has placed the rows, and then makes partitions as it likes
-    view = shaped(view, folder.name) if folder.name in RULES else view
-    placed = spread(view, tie_break(keys[0])).sortWithinPartitions(tie_break(*keys))
+    _write(spread(view, tie_break(keys[0])).sortWithinPartitions(tie_break(*keys)), folder)
+
+
+def _write(view: DataFrame, folder: Path) -> None:
+    placed = shaped(view, folder.name) if folder.name in RULES else view
     placed.write.mode("overwrite").parquet(str(folder))
 
 

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from datetime import datetime
 
 from features.errors import extra
+from features.lineup import NTH
 from features.timeline import DAY, before, seconds, spread, tie_break
 
 with extra("features"):
@@ -40,7 +41,7 @@ def transitions(purchases: DataFrame, as_of: datetime, window: int, top: int) ->
     of the item's total before the cut.
     """
     past = before(purchases, as_of)
-    return ranked("transitions", links_of("transitions", past, window), past, top)
+    return _nearest("transitions", links_of("transitions", past, window), past, top)
 
 
 def together(purchases: DataFrame, as_of: datetime, top: int) -> DataFrame:
@@ -49,7 +50,7 @@ def together(purchases: DataFrame, as_of: datetime, top: int) -> DataFrame:
     Each shopper counts once a day; `weight` is the share of the item's total before the cut.
     """
     past = before(purchases, as_of)
-    return ranked("together", links_of("together", past), past, top)
+    return _nearest("together", links_of("together", past), past, top)
 
 
 def co_purchases(purchases: DataFrame, as_of: datetime, top: int) -> DataFrame:
@@ -59,11 +60,7 @@ def co_purchases(purchases: DataFrame, as_of: datetime, top: int) -> DataFrame:
     everything says little. `weight` is the pair's sum over the geometric mean of both totals.
     """
     past = before(purchases, as_of)
-    baskets = _shared(past)
-    say = (F.col("say") * (F.size("basket") - 1)).alias("links")
-    totals = baskets.select(F.explode("basket").alias("other"), say)
-    of_other = totals.groupBy("other").agg(F.sum("links").alias("of_other"))
-    return ranked("co_purchases", _counted(_pairs(baskets)), past, top, of_other)
+    return _nearest("co_purchases", links_of("co_purchases", past), past, top)
 
 
 KINDS = ("transitions", "together", "co_purchases")
@@ -86,24 +83,52 @@ def links_of(kind: str, past: DataFrame, window: int = 0) -> DataFrame:
     return _counted(_pairs(_shared(past)))
 
 
-def ranked(
-    kind: str, links: DataFrame, past: DataFrame, top: int, of_other: DataFrame | None = None
-) -> DataFrame:
-    """Rank the links of a kind per item; `past` holds the ids of all items that are linked.
+def in_lines(links: DataFrame, of_other: DataFrame | None = None) -> DataFrame:
+    """Line each item's links up, nearest first: item, other, links, nth and weight.
 
-    `of_other` tells the totals of the others where they are known cheaper than from the links.
+    A weight is a share of the item's links; where `of_other` tells the totals of the others, it is
+    the links over the geometric mean of both totals.
     """
-    if kind == "transitions":
-        support = F.col("links") / F.lit(float(LINK))
-        found = _ranked(links, top, F.col("links")).withColumn("support", support)
-        return _named(found, past, "weight", "support")
-    if kind == "together":
-        return _named(_ranked(links, top, F.col("links")), past, "weight")
-    if of_other is None:  # each pair stands in both directions
-        of_other = links.groupBy("other").agg(F.sum("links").alias("of_other"))
+    if of_other is None:
+        return _lined(links, F.col("links")).withColumn("weight", F.col("links") / F.col("total"))
     near = F.col("links") / F.sqrt("of_other")
-    found = _ranked(links.join(F.broadcast(of_other), "other"), top, near)
-    return _named(found.withColumn("weight", near / F.sqrt("total")), past, "weight")
+    lines = _lined(links.join(F.broadcast(of_other), "other"), near)
+    return lines.withColumn("weight", near / F.sqrt("total"))
+
+
+def totals(links: DataFrame) -> DataFrame:
+    """Add up the links of each item: other and of_other, because each pair stands both ways."""
+    mine = links.select(F.col("item").alias("other"), "links")
+    return mine.groupBy("other").agg(F.sum("links").alias("of_other"))
+
+
+def totals_of(past: DataFrame) -> DataFrame:
+    """Add up the same from the purchases: the pairs needn't be made."""
+    say = (F.col("say") * (F.size("basket") - 1)).alias("links")
+    return totals(_shared(past).select(F.explode("basket").alias("item"), say))
+
+
+def named(kind: str, lines: DataFrame, past: DataFrame) -> DataFrame:
+    """Put ids in the place of codes; `past` holds those of all items that are linked."""
+    items = past.select("item_id").distinct().withColumn("item", tie_break("item_id"))
+    others = items.toDF("neighbour_id", "other")
+    # a catalogue fits in memory wherever the vectors of its items do
+    found = lines.join(F.broadcast(items), "item").join(F.broadcast(others), "other")
+    support = (F.col("links") / F.lit(float(LINK))).alias("support")
+    supported = [support] if kind == "transitions" else []
+    return found.select("item_id", "neighbour_id", "weight", *supported, "links", NTH)
+
+
+def links_in(table: DataFrame) -> DataFrame:
+    """Read the links of a written table back, under their codes."""
+    item, other = tie_break("item_id"), tie_break("neighbour_id")
+    return table.select(item.alias("item"), other.alias("other"), "links")
+
+
+def _nearest(kind: str, links: DataFrame, past: DataFrame, top: int) -> DataFrame:
+    of_other = totals_of(past) if kind == "co_purchases" else None
+    found = named(kind, in_lines(links, of_other), past)
+    return found.filter(F.col(NTH) <= top).drop(NTH)
 
 
 def _shared(past: DataFrame) -> DataFrame:
@@ -159,23 +184,11 @@ def _counted(links: DataFrame) -> DataFrame:
     return links.groupBy("item", "other").agg(F.sum("say").alias("links"))
 
 
-def _ranked(pairs: DataFrame, top: int, near: Column) -> DataFrame:
-    """Keep the `top` nearest of each item, and tell its total before the cut; codes break ties."""
+def _lined(pairs: DataFrame, near: Column) -> DataFrame:
+    """Number the links of each item from the nearest, and tell their total; codes break ties."""
     nearest = Window.partitionBy("item").orderBy(F.desc("near"), "other")
     # in the same order, although a sum needs none: the pairs are sorted once
     whole = nearest.rowsBetween(Window.unboundedPreceding, Window.unboundedFollowing)
-    return (
-        pairs.withColumn("near", near)
-        .withColumns({"total": F.sum("links").over(whole), "rank": F.row_number().over(nearest)})
-        .filter(F.col("rank") <= top)
-        .withColumn("weight", F.col("links") / F.col("total"))
+    return pairs.withColumn("near", near).withColumns(
+        {"total": F.sum("links").over(whole), NTH: F.row_number().over(nearest)}
     )
-
-
-def _named(pairs: DataFrame, past: DataFrame, *columns: str) -> DataFrame:
-    """Put ids in the place of codes."""
-    items = past.select("item_id").distinct().withColumn("item", tie_break("item_id"))
-    others = items.toDF("neighbour_id", "other")
-    # a catalogue fits in memory wherever the vectors of its items do
-    named = pairs.join(F.broadcast(items), "item").join(F.broadcast(others), "other")
-    return named.select("item_id", "neighbour_id", *columns)

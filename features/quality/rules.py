@@ -53,16 +53,10 @@ def _windows(*names: str) -> list[str]:
 
 def _pairs(**weights: Range) -> Rules:
     ids = {"item_id": "string", "neighbour_id": "string"}
-    types = ids | dict.fromkeys(weights, "double")
-    return Rules(types, tuple(ids), frozenset(types), dict(weights))
+    types = ids | dict.fromkeys(weights, "double") | {"links": "bigint"}
+    return Rules(types, tuple(ids), frozenset(types), weights | {"links": (1, inf)})
 
 
-_LINKS = Rules(
-    {"item": "bigint", "other": "bigint", "links": "bigint"},
-    ("item", "other"),
-    frozenset({"links"}),
-    {"links": (1, inf)},
-)
 _EMBEDDING: dict[str, dict[str, Range | None]] = {
     "array<float>": _each(None, "embedding"),
     "string": _each(None, "encoder"),
@@ -118,9 +112,6 @@ RULES: dict[str, Rules] = {
     "transitions": _pairs(weight=SHARE, support=COUNT),
     "together": _pairs(weight=SHARE),
     "co_purchases": _pairs(weight=(0, 1 + 1e-9)),
-    "transitions_links": _LINKS,
-    "together_links": _LINKS,
-    "co_purchases_links": _LINKS,
     "user_embedding": _view("user", _EMBEDDING),
     "item_embedding": _view("item", _EMBEDDING),
     "user_collaborative": _view("user", _EMBEDDING),

@@ -77,14 +77,14 @@ def day(home: Home, settings: Settings, as_of: str) -> dict[str, Any]:
     """One further day: its raw file to the online store."""
     kept, start = home.rewound(), datetime.fromisoformat(as_of)
     spark = session(settings.features.spark)
+    ingest_day(
+        spark, [home.day_file], kept.tables, kept.day, quarantine_out=kept.refused,
+        max_bad_share=settings.features.ingest.max_bad_share, now=datetime.now(UTC),
+    )  # fmt: skip
+    items = spark.read.parquet(str(kept.tables / "items"))
+    step = Step(start, start + DAY, kept.purchases(spark), items, items)
     with ThreadPoolExecutor(1) as beside:
         warmed = beside.submit(_import_store)  # Feast takes seconds to import
-        ingest_day(
-            spark, [home.day_file], kept.tables, kept.day, quarantine_out=kept.refused,
-            max_bad_share=settings.features.ingest.max_bad_share, now=datetime.now(UTC),
-        )  # fmt: skip
-        items = spark.read.parquet(str(kept.tables / "items"))
-        step = Step(start, start + DAY, kept.purchases(spark), items, items)
         advance(step, kept.features, settings.features.history, kept.next_features)
         warmed.result()
     _go_online(kept, settings, start + DAY, features=kept.next_features)
@@ -117,9 +117,12 @@ def _write(home: Home, settings: Settings, purchases: DataFrame, as_of: datetime
 
 
 def _embed_items(home: Home, settings: Settings, as_of: datetime) -> None:
+    import torch
+
     from personalizer.cache import CachedEncoder
     from personalizer.encoder import TextEncoder
 
+    torch.set_num_threads(1)  # two would wait for each other while Spark holds a core
     encoder = CachedEncoder(
         TextEncoder(settings.personalizer.encoder), home.root / "embeddings.sqlite"
     )
@@ -145,7 +148,7 @@ def _go_online(
 
 
 def _import_store() -> None:
-    import features.store  # noqa: F401
+    import feast  # noqa: F401
 
 
 def _usual_day(home: Home) -> datetime:

@@ -73,7 +73,7 @@ def _end(tables: Artifact, serve: datetime) -> datetime:
 
 def _fill(context: Context, standing: Artifact, moments: RunMoments, draft: Draft) -> None:
     from features.cuts import Cut
-    from features.daily import Step, advance
+    from features.daily import Step, advance, can_start_from
     from features.history import write_moment
     from features.timeline import before, in_memory
 
@@ -83,7 +83,8 @@ def _fill(context: Context, standing: Artifact, moments: RunMoments, draft: Draf
     tables, settings = context.inputs[TABLES], context.settings.features.history
     purchases, items = (_read(context, tables, part) for part in ("purchases", "items"))
     start = RunMoments.read(standing.path).serve
-    if _follows(context, standing, tables) and start < moments.serve:
+    adds = start < moments.serve and _follows(context, standing, tables)
+    if adds and can_start_from(standing.path):
         step = Step(start, moments.serve, purchases, items, items)
         advance(step, standing.path, settings, draft.path)
     else:

@@ -1,13 +1,14 @@
 """A day added is a whole run, day after day: every table is the same to the last digit."""
 
 import random
+import shutil
 from datetime import timedelta
 from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
 
-from features.daily import Step, advance
+from features.daily import Step, advance, can_start_from
 from features.history import write_moment
 from features.settings import HistorySettings
 from tests.features.shop import day, serving
@@ -65,6 +66,11 @@ def test_days_added_one_by_one_are_a_whole_run(purchases, items, tmp_path: Path,
         )
         _same(tmp_path / str(number + 1), tmp_path / f"whole {end.day}")
         before = now
+    assert can_start_from(tmp_path / "3")
+    older = pq.read_table(tmp_path / "3" / "serve" / "together")
+    shutil.rmtree(tmp_path / "3" / "serve" / "together")
+    pq.write_table(older.drop_columns(["links"]), tmp_path / "3" / "serve" / "together")
+    assert not can_start_from(tmp_path / "3")
     assert spark.sparkContext._jsc.getPersistentRDDs().size() == 1  # ours alone
 
 

@@ -8,7 +8,7 @@ from math import log2, sqrt
 import pytest
 
 from features import pairs
-from features.pairs import LATEST_PURCHASES, co_purchases, together, transitions
+from features.pairs import LATEST_PURCHASES, LINK, co_purchases, together, transitions
 from tests.features.shop import day, table
 
 pytestmark = pytest.mark.spark
@@ -71,8 +71,8 @@ def test_support_tells_one_of_one_from_ten_of_ten(purchases):
     often = [f"u{n} {item} 2024-01-0{d}" for n in range(10) for item, d in (("a", 1), ("b", 2))]
     frame = purchases(*often, "ann c 2024-01-01", "ann d 2024-01-02")
     rows = table(transitions(frame, AS_OF, 5, 50), "item_id", "neighbour_id")
-    assert rows["a", "b"] == {"weight": 1.0, "support": 10.0}
-    assert rows["c", "d"] == {"weight": 1.0, "support": 1.0}
+    assert rows["a", "b"] == {"weight": 1.0, "support": 10.0, "links": 10 * LINK}
+    assert rows["c", "d"] == {"weight": 1.0, "support": 1.0, "links": LINK}
 
 
 def near(view):

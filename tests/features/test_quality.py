@@ -13,7 +13,7 @@ import pytest
 from features.errors import QualityError
 from features.history import user_history, user_purchase_stats
 from features.items import item_days, item_stats
-from features.pairs import KINDS, co_purchases, links_of, together, transitions
+from features.pairs import co_purchases, together, transitions
 from features.quality.border import checked, shaped
 from features.quality.drift import ks, psi
 from features.quality.late import LATE, stored
@@ -42,7 +42,6 @@ def test_what_the_jobs_make_passes_the_border(purchases, items):
         "transitions": transitions(bought, AS_OF, 5, 200),
         "together": together(bought, AS_OF, 200),
         "co_purchases": co_purchases(bought, AS_OF, 200),
-        **{f"{kind}_links": links_of(kind, bought, 5) for kind in KINDS},
     }
     assert set(views) == set(RULES) - {"user_embedding", "item_embedding", *LATE}
     for name, view in views.items():

@@ -1,3 +1,4 @@
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -55,3 +56,39 @@ def test_a_run_leaves_a_session_alone_that_it_did_not_start(spark, tmp_path):
     assert context.spark.range(2).count() == 2
     context.release_spark()
     assert spark.range(2).count() == 2
+
+
+KEPT = """
+import sys
+from pathlib import Path
+from features.settings import SparkSettings
+from features.spark import archive, record, session, stop
+
+sys.prefix = sys.argv[1]
+settings = SparkSettings(master="local[1]", driver_memory="512m", shuffle_partitions=1)
+kept = record(settings, lambda spark: spark.range(3).count())
+assert kept == archive() and [*kept.parent.iterdir()] == [kept]
+# Java doesn't start where the archive does not fit
+options = settings.java_options + f" -Xshare:on -Xlog:class+load:file={Path(sys.prefix).name}.log"
+spark = session(settings.model_copy(update={"java_options": options}))
+assert spark.range(3).count() == 3
+stop()
+kept.chmod(0o600)
+kept.write_bytes(b"of another Java")
+assert session(settings).range(3).count() == 3
+stop()
+"""
+
+
+@pytest.mark.slow
+def test_what_java_loads_is_kept_and_what_does_not_fit_is_passed_over(tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-c", KEPT, str(tmp_path / "a b" / "prefix")],
+        capture_output=True, text=True, check=False, cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    loaded = (tmp_path / "prefix.log").read_text().splitlines()
+    shared = [line for line in loaded if "org.apache.spark" in line and "shared objects" in line]
+    read = [line for line in loaded if "org.apache.spark" in line and ".jar" in line]
+    assert len(shared) > 10 * len(read)
