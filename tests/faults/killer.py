@@ -31,6 +31,11 @@ class Killer:
             os.kill(os.getpid(), signal.SIGKILL)
 
 
-if __name__ == "__main__":
-    stage, event, shop = sys.argv[1:]
-    run(load(), raw=raw_of(Path(shop)), observer=Killer(stage, event))
+def main(stage: str, event: str, shop: Path, log: Path) -> None:
+    """Run until that event; what is said goes to a file."""
+    with log.open("w", encoding="utf-8") as said:
+        os.dup2(said.fileno(), sys.stdout.fileno())
+        os.dup2(said.fileno(), sys.stderr.fileno())
+    # Spark takes a main module without a file, as of a forked process, for a doctest, and exits
+    sys.modules["__main__"].__file__ = __file__
+    run(load(), raw=raw_of(shop), observer=Killer(stage, event))

@@ -5,9 +5,9 @@ takes long, before what was written is in its place, and at every step of the pu
 on where the one before it died, and what comes out is what a run that nobody disturbed makes.
 """
 
+import multiprocessing
 import signal
-import subprocess
-import sys
+from collections.abc import Callable
 from pathlib import Path, PurePath
 
 import pyarrow.parquet as pq
@@ -16,16 +16,17 @@ from sqlalchemy import select
 
 from recsys.artifacts import Artifact
 from recsys.pipeline.run import PUBLISH, run
+from recsys.pipeline.stages import STAGES
 from recsys.published import Published
 from recsys.results import database
 from recsys.results.models import Release
 from recsys.settings import load
 from tests import tiny
 from tests.conftest import Home
+from tests.faults import killer
 from tests.faults.killer import HALFWAY
 
-ROOT = Path(__file__).parent.parent.parent
-
+HEAVY = ["faiss", "lightgbm", "pyspark.sql", "sklearn", "torch", "transformers"]
 TABLES = ("tables", "features", "embeddings", "ranker", "lm", "hypernet", "profiles", "lists")
 MOMENTS = [
     ("ingest", "written"),  # everything is written, nothing in its place yet
@@ -46,14 +47,20 @@ MOMENTS = [
 ]
 
 
-def run_until_killed(shop: Path, stage: str, event: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "tests.faults.killer", stage, event, str(shop)],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+@pytest.fixture
+def run_until_killed(tmp_path: Path) -> Callable[[Path, str, str], tuple[int | None, str]]:
+    """Run in a process of its own, forked where all is imported; gives its end and what it said."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload([stage.module for stage in STAGES] + HEAVY)
+    log = tmp_path / "said.log"
+
+    def killed(shop: Path, stage: str, event: str) -> tuple[int | None, str]:
+        process = context.Process(target=killer.main, args=(stage, event, shop, log))
+        process.start()
+        process.join()
+        return process.exitcode, log.read_text(encoding="utf-8")
+
+    return killed
 
 
 def recorded(status: str) -> list[str]:
@@ -64,7 +71,9 @@ def recorded(status: str) -> list[str]:
 
 @pytest.mark.slow
 @pytest.mark.timeout(900)
-def test_a_run_killed_anywhere_leaves_the_release_and_goes_on(home: Home, tmp_path: Path) -> None:
+def test_a_run_killed_anywhere_leaves_the_release_and_goes_on(
+    home: Home, tmp_path: Path, run_until_killed: Callable[[Path, str, str], tuple[int | None, str]]
+) -> None:
     before = Published.open(load())
     shopper = some_shopper(before)
     her_list = before.list_of(shopper)
@@ -72,8 +81,8 @@ def test_a_run_killed_anywhere_leaves_the_release_and_goes_on(home: Home, tmp_pa
     tiny.shop(other, seed=2)
 
     for stage, event in MOMENTS:
-        died = run_until_killed(other, stage, event)
-        assert died.returncode == -signal.SIGKILL, f"{stage} {event}: {died.stderr[-2000:]}"
+        end, said = run_until_killed(other, stage, event)
+        assert end == -signal.SIGKILL, f"{stage} {event}: {said[-2000:]}"
         published = Published.open(load())
         assert published.refused == {}
         if event == "pointer swapped":
@@ -82,11 +91,11 @@ def test_a_run_killed_anywhere_leaves_the_release_and_goes_on(home: Home, tmp_pa
             assert published.release.id == before.release.id, f"{stage} {event}"
             assert published.list_of(shopper) == her_list, f"{stage} {event}"
 
-    completed = run_until_killed(other, "nothing", "at all")
-    assert completed.returncode == 0, completed.stderr[-2000:]
+    end, said = run_until_killed(other, "nothing", "at all")
+    assert end == 0, said[-2000:]
     after = Published.open(load())
     assert after.release.id not in {before.release.id}
-    assert completed.stdout.splitlines()[-1] == f"{PUBLISH} skip"
+    assert said.splitlines()[-1] == f"{PUBLISH} skip"
     undisturbed = run(tiny.settings(tmp_path / "undisturbed"), raw=tiny.raw_of(other)).artifacts
     for kind in TABLES:
         assert contents(after.artifacts[kind]) == contents(undisturbed[kind]), kind
