@@ -3,7 +3,7 @@
 import struct
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any, NamedTuple
 
 from features.online import values
@@ -65,12 +65,12 @@ class Stored:
 
 def entity_key(join_key: str, value: str) -> bytes:
     """The key of a row: one join key and its value, each with type and length."""
-    name, text = join_key.encode(), value.encode()
-    return b"".join(
-        [
-            struct.pack("<III", 1, _STRING, len(name)),
-            name,
-            struct.pack("<II", _STRING, len(text)),
-            text,
-        ]
-    )
+    text = value.encode()
+    return b"".join((_key_of(join_key), len(text).to_bytes(4, "little"), text))
+
+
+@cache
+def _key_of(join_key: str) -> bytes:
+    """What the keys of an entity begin with."""
+    name = join_key.encode()
+    return struct.pack("<III", 1, _STRING, len(name)) + name + struct.pack("<I", _STRING)

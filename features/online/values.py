@@ -36,9 +36,8 @@ def encode(kind: FeatureType, column: Any) -> list[bytes]:
     """Write each value of an Arrow array; nulls, and numbers that are none, become empty."""
     column = column.cast(arrow_type(kind))
     written = _lists(kind.of, column) if isinstance(kind, Array) else _scalars(kind, column)
-    if column.null_count:
-        for row in np.flatnonzero(column.is_null().to_numpy(zero_copy_only=False)).tolist():
-            written[row] = NULL
+    for row in _nowhere(column):
+        written[row] = NULL
     return written
 
 
@@ -46,10 +45,13 @@ def texts(kind: FeatureType, column: Any) -> list[str | None]:
     """What Feast puts beside a value for searching by text: strings and numbers, no lists."""
     if isinstance(kind, Array):
         return [None] * len(column)
-    values = column.cast(arrow_type(kind)).to_pylist()
+    column = column.cast(arrow_type(kind))
     if kind is String:
-        return list(values)
-    return [None if value is None or value != value else str(value) for value in values]  # noqa: PLR0124
+        return list(column.to_pylist())
+    told: list[str | None] = [*map(str, _numbers(column).tolist())]
+    for row in _nowhere(column):
+        told[row] = None
+    return told
 
 
 def decoder(kind: FeatureType) -> Callable[[bytes | None], Any]:
@@ -72,6 +74,7 @@ def varint(number: int) -> bytes:
 
 
 _SHORT = [bytes([number]) for number in range(0x80)]
+_SHORT_ENTRY = [_ENTRIES + size for size in _SHORT]
 
 
 def read_varint(message: bytes, at: int) -> tuple[int, int]:
@@ -96,8 +99,20 @@ def _scalars(kind: FeatureType, column: Any) -> list[bytes]:
         encoded = column.cast(pa.binary()).to_pylist()
         return [NULL if text is None else _STRING + varint(len(text)) + text for text in encoded]
     if kind is Int64:
-        return [NULL if n is None else _INT64 + varint(n) for n in column.to_pylist()]
+        flat, cuts = _varints(_numbers(column), np.arange(len(column) + 1))
+        return [_INT64 + flat[start:stop] for start, stop in pairwise(cuts)]
     return _floats(kind, column)
+
+
+def _numbers(column: Any) -> NDArray[Any]:
+    """The numbers of a column, some number where there is none."""
+    return np.asarray(column.fill_null(0).to_numpy(zero_copy_only=False))
+
+
+def _nowhere(column: Any) -> list[int]:
+    """The rows that hold nothing, or a number that is none."""
+    empty = column.is_null(nan_is_null=True)
+    return list(np.flatnonzero(empty.to_numpy(zero_copy_only=False)).tolist())
 
 
 def _floats(kind: FeatureType, column: Any) -> list[bytes]:
@@ -107,10 +122,7 @@ def _floats(kind: FeatureType, column: Any) -> list[bytes]:
     packed = np.empty(len(numbers), np.dtype([("tag", "S1"), ("bits", bits)]))
     packed["tag"], packed["bits"] = tag, numbers
     flat, width = packed.tobytes(), packed.dtype.itemsize
-    written = [flat[at : at + width] for at in range(0, len(flat), width)]
-    for row in np.flatnonzero(np.isnan(numbers)).tolist():
-        written[row] = NULL
-    return written
+    return [flat[at : at + width] for at in range(0, len(flat), width)]
 
 
 def _lists(kind: Scalar, column: Any) -> list[bytes]:
@@ -137,10 +149,15 @@ def _list_of(tag: bytes, packed: bytes) -> bytes:
 
 
 def _string_lists(entries: Any, bounds: NDArray[np.int64]) -> list[bytes]:
-    parts = [_ENTRIES + varint(len(e)) + e for e in entries.cast(pa.binary()).to_pylist()]
+    parts = [_entry(text) for text in entries.cast(pa.binary()).to_pylist()]
     tag, cuts = _LISTS[String], bounds.tolist()
     contents = [b"".join(parts[a:b]) for a, b in pairwise(cuts)]
     return [tag + varint(len(content)) + content for content in contents]
+
+
+def _entry(text: bytes) -> bytes:
+    size = len(text)
+    return (_SHORT_ENTRY[size] if size < 0x80 else _ENTRIES + varint(size)) + text
 
 
 def _packed(kind: Scalar, entries: Any, bounds: NDArray[np.int64]) -> tuple[bytes, Sequence[int]]:
