@@ -6,8 +6,7 @@ import sys
 from pathlib import Path
 
 from recsys.pipeline.run import run
-from recsys.settings import load
-from tests.tiny import raw_of
+from tests import tiny
 
 HALFWAY = "half done"
 
@@ -31,11 +30,11 @@ class Killer:
             os.kill(os.getpid(), signal.SIGKILL)
 
 
-def main(stage: str, event: str, shop: Path, log: Path) -> None:
-    """Run until that event; what is said goes to a file."""
+def main(stage: str, event: str, shop: Path, home: Path, log: Path) -> None:
+    """Run in a home until that event; what is said goes to a file."""
     with log.open("w", encoding="utf-8") as said:
         os.dup2(said.fileno(), sys.stdout.fileno())
         os.dup2(said.fileno(), sys.stderr.fileno())
     # Spark takes a main module without a file, as of a forked process, for a doctest, and exits
     sys.modules["__main__"].__file__ = __file__
-    run(load(), raw=raw_of(shop), observer=Killer(stage, event))
+    run(tiny.settings(home), raw=tiny.raw_of(shop), observer=Killer(stage, event))
