@@ -35,6 +35,12 @@ class Cut:
     targets: DataFrame | None  # user_id, item_id, event_timestamp, tie_safe; None: all is history
 
 
+def serving(purchases: DataFrame, as_of: datetime) -> Cut:
+    """Cut where all that was bought before is history, and nothing is to be predicted."""
+    past = before(purchases, as_of)
+    return Cut(NAMES[-1], as_of, past, past, None)
+
+
 def temporal(purchases: DataFrame, moments: Moments) -> list[Cut]:
     """Cut at each moment: the targets are what was bought from there to the next moment.
 

@@ -11,7 +11,7 @@ from features.cuts import Cut
 from features.errors import extra
 from features.items import item_days, item_stats, price_levels
 from features.lineup import GAP, LAST, NTH, cut_short, lined_up, newest
-from features.pairs import KINDS, in_lines, links_of, named, totals_of
+from features.pairs import KINDS, nearest, pairs_of
 from features.quality.border import shaped
 from features.quality.rules import RULES
 from features.settings import HistorySettings
@@ -114,12 +114,10 @@ def write_moment(cut: Cut, items: DataFrame, *, settings: HistorySettings, out: 
         views = shopper_and_item_views(histories, known, items, cut.as_of, settings)
         jobs = [partial(write_view, view, out / cut.name / name) for name, view in views.items()]
         for kind in KINDS:
-            of_other = totals_of(known) if kind == "co_purchases" else None
-            lines = in_lines(links_of(kind, known, settings.window), of_other)
+            pairs = pairs_of(kind, known, settings.window)
             rest = out / LINKS / kind if cut.targets is None else None
             place = out / cut.name / kind
-            job = partial(write_pairs, named(kind, lines, known), settings.neighbours, place, rest)
-            jobs.append(job)
+            jobs.append(partial(write_pairs, pairs, settings.neighbours, place, rest))
         side_by_side(reversed(jobs))  # the pairs take longest
         capped = cut_short(histories, settings.most_purchases)
     if cut.targets is not None:
@@ -162,14 +160,14 @@ def write_pairs(pairs: DataFrame, top: int, folder: Path, rest: Path | None) -> 
     say as well. One pass writes both.
     """
     if rest is None:
-        _write(pairs.filter(F.col(NTH) <= top).drop(NTH), folder)
+        _write(nearest(pairs, top), folder)
         return
     shaped(pairs.drop(NTH), folder.name)
     parted, near = rest.with_name(f"{rest.name} parted"), (F.col(NTH) <= top).alias("near")
     both = pairs.select("*", near).drop(NTH)
     both.write.mode("overwrite").partitionBy("near").parquet(str(parted))
     if not (parted / "near=true").is_dir():  # nothing belongs together: still a table
-        _write(pairs.filter("false").drop(NTH), parted / "near=true")
+        _write(nearest(pairs, 0), parted / "near=true")
     for part, place in (("true", folder), ("false", rest)):
         shutil.rmtree(place, ignore_errors=True)
         place.parent.mkdir(parents=True, exist_ok=True)

@@ -40,8 +40,7 @@ def transitions(purchases: DataFrame, as_of: datetime, window: int, top: int) ->
     neither is the earlier: each direction gets half. `support` is the sum, and `weight` its share
     of the item's total before the cut.
     """
-    past = before(purchases, as_of)
-    return _nearest("transitions", links_of("transitions", past, window), past, top)
+    return nearest(pairs_of("transitions", before(purchases, as_of), window), top)
 
 
 def together(purchases: DataFrame, as_of: datetime, top: int) -> DataFrame:
@@ -49,8 +48,7 @@ def together(purchases: DataFrame, as_of: datetime, top: int) -> DataFrame:
 
     Each shopper counts once a day; `weight` is the share of the item's total before the cut.
     """
-    past = before(purchases, as_of)
-    return _nearest("together", links_of("together", past), past, top)
+    return nearest(pairs_of("together", before(purchases, as_of)), top)
 
 
 def co_purchases(purchases: DataFrame, as_of: datetime, top: int) -> DataFrame:
@@ -59,8 +57,7 @@ def co_purchases(purchases: DataFrame, as_of: datetime, top: int) -> DataFrame:
     A shopper of n different items adds 1 / log2(2 + n) to each pair of them, because who buys
     everything says little. `weight` is the pair's sum over the geometric mean of both totals.
     """
-    past = before(purchases, as_of)
-    return _nearest("co_purchases", links_of("co_purchases", past), past, top)
+    return nearest(pairs_of("co_purchases", before(purchases, as_of)), top)
 
 
 KINDS = ("transitions", "together", "co_purchases")
@@ -125,10 +122,15 @@ def links_in(table: DataFrame) -> DataFrame:
     return table.select(item.alias("item"), other.alias("other"), "links")
 
 
-def _nearest(kind: str, links: DataFrame, past: DataFrame, top: int) -> DataFrame:
+def pairs_of(kind: str, past: DataFrame, window: int = 0) -> DataFrame:
+    """Line up all pairs of a kind, from the purchases."""
     of_other = totals_of(past) if kind == "co_purchases" else None
-    found = named(kind, in_lines(links, of_other), past)
-    return found.filter(F.col(NTH) <= top).drop(NTH)
+    return named(kind, in_lines(links_of(kind, past, window), of_other), past)
+
+
+def nearest(pairs: DataFrame, top: int) -> DataFrame:
+    """Keep the `top` of each line."""
+    return pairs.filter(F.col(NTH) <= top).drop(NTH)
 
 
 def _shared(past: DataFrame) -> DataFrame:

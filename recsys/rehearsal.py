@@ -12,11 +12,10 @@ from recsys.settings import Settings
 with extra("features"):
     from pyspark.sql import SparkSession
 
-    from features.cuts import Cut
+    from features.cuts import serving
     from features.daily import Step, advance
     from features.history import write_moment
     from features.ingest import ingest
-    from features.timeline import before
 
 SHOPPERS, CATALOGUE = 60, 80
 
@@ -33,8 +32,6 @@ def rehearse(spark: SparkSession, settings: Settings) -> None:
         )  # fmt: skip
         purchases, items = (spark.read.parquet(str(home / name)) for name in ("purchases", "items"))
         start = datetime.combine(report.last_purchase.date(), datetime.min.time(), UTC)
-        past = before(purchases, start)
-        cut = Cut("serve", start, past, past, None)
-        write_moment(cut, items, settings=history, out=home / "evening")
+        write_moment(serving(purchases, start), items, settings=history, out=home / "evening")
         step = Step(start, start + timedelta(days=1), purchases, items, items)
         advance(step, home / "evening", history, home / "next")

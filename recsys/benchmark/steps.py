@@ -24,7 +24,7 @@ with extra("features"):
     from pyspark.sql import functions as spark_functions
 
     from features import embeddings, history
-    from features.cuts import Cut
+    from features.cuts import serving
     from features.daily import Step, advance
     from features.ingest import ingest, ingest_day
     from features.spark import session
@@ -109,10 +109,9 @@ def online(home: Home, settings: Settings, as_of: str) -> dict[str, Any]:
 
 
 def _write(home: Home, settings: Settings, purchases: DataFrame, as_of: datetime) -> None:
-    past = before(purchases, as_of)
     items = purchases.sparkSession.read.parquet(str(home.tables / "items"))
     with in_memory(items):
-        cut = Cut("serve", as_of, past, past, None)
+        cut = serving(purchases, as_of)
         history.write_moment(cut, items, settings=settings.features.history, out=home.features)
 
 

@@ -72,10 +72,10 @@ def _end(tables: Artifact, serve: datetime) -> datetime:
 
 
 def _fill(context: Context, standing: Artifact, moments: RunMoments, draft: Draft) -> None:
-    from features.cuts import Cut
+    from features.cuts import serving
     from features.daily import Step, advance, can_start_from
     from features.history import write_moment
-    from features.timeline import before, in_memory
+    from features.timeline import in_memory
 
     for folder in sorted(standing.path.iterdir()):
         if folder.is_dir() and folder.name not in _SERVE:
@@ -88,10 +88,8 @@ def _fill(context: Context, standing: Artifact, moments: RunMoments, draft: Draf
         step = Step(start, moments.serve, purchases, items, items)
         advance(step, standing.path, settings, draft.path)
     else:
-        past = before(purchases, moments.serve)
         with in_memory(items) as held:
-            cut = Cut("serve", moments.serve, past, past, None)
-            write_moment(cut, held, settings=settings, out=draft.path)
+            write_moment(serving(purchases, moments.serve), held, settings=settings, out=draft.path)
     moments.write(draft.path)
     draft.describe(metrics={"serve": str(moments.serve)}, data_cut=moments.serve.isoformat())
 

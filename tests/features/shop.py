@@ -5,9 +5,6 @@ from typing import Any
 
 from pyspark.sql import DataFrame
 
-from features.cuts import Cut
-from features.timeline import before
-
 Row = tuple[str, str, datetime, float | None, float | None, int, datetime, bool]
 
 
@@ -20,12 +17,6 @@ def bought(row: str, sequence: int) -> Row:
     known = dict(pair.split("=") for pair in more)
     rating, price = (float(known[k]) if k in known else None for k in ("rating", "price"))
     return user, item, day(when), rating, price, sequence, day(known.get("known", when)), True
-
-
-def serving(purchases: DataFrame, as_of: datetime) -> Cut:
-    """The cut at which all that was bought before is history, and nothing is to be predicted."""
-    past = before(purchases, as_of)
-    return Cut("serve", as_of, past, past, None)
 
 
 def table(frame: DataFrame, *keys: str) -> dict[Any, dict[str, Any]]:

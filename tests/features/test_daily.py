@@ -3,15 +3,17 @@
 import random
 import shutil
 from datetime import timedelta
+from itertools import product
 from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
 
+from features.cuts import serving
 from features.daily import Step, advance, can_start_from
 from features.history import write_moment
 from features.settings import HistorySettings
-from tests.features.shop import day, serving
+from tests.features.shop import day
 
 pytestmark = [pytest.mark.spark, pytest.mark.slow]
 
@@ -83,3 +85,14 @@ def _same(added: Path, whole: Path) -> None:
         assert there.num_rows > 0, folder
         # in the same order, too; the files' flags of what may be null are Spark's guess
         assert here.select(there.column_names).to_pylist() == there.to_pylist(), folder
+
+
+def test_where_nothing_belongs_together_the_tables_are_there_and_empty(purchases, items, tmp_path):
+    bought = purchases("ann a 2024-02-01", "bob b 2024-02-02", "bob b 2024-03-01T10:00")
+    shelf = items(a=(["Home"], "Brand", 1.0), b=(["Home"], "Brand", 2.0))
+    write_moment(serving(bought, START), shelf, settings=SETTINGS, out=tmp_path / "0")
+    step = Step(START, START + timedelta(days=1), bought, shelf, shelf)
+    advance(step, tmp_path / "0", SETTINGS, tmp_path / "1")
+    for moment, kind in product("01", ("transitions", "together", "co_purchases")):
+        table = pq.read_table(tmp_path / moment / "serve" / kind)
+        assert (table.num_rows, "links" in table.column_names) == (0, True)

@@ -9,13 +9,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from features.cuts import serving
 from features.errors import StoreError
 from features.history import write_moment
 from features.repo.views import VIEWS
 from features.settings import HistorySettings, StoreSettings
 from features.store import FeatureRepo
 from features.training import training_features
-from tests.features.shop import day, serving
+from tests.features.shop import day
 
 pytestmark = pytest.mark.spark
 
