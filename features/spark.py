@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
 
-from features.errors import extra
+from features.errors import FeaturesError, extra
 from features.settings import SparkSettings
 
 with extra("features"):
@@ -88,12 +88,20 @@ def record(settings: SparkSettings, rehearsal: Callable[[SparkSession], None]) -
     others, Java passes it over.
     """
     kept = archive()
-    kept.parent.mkdir(parents=True, exist_ok=True)
-    kept.unlink(missing_ok=True)
+    try:
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        kept.unlink(missing_ok=True)
+    except OSError as error:
+        raise FeaturesError(f"can't be written: {error}", where=str(kept)) from error
     fresh = kept.with_suffix(".part")
     options = f'{settings.java_options} "-XX:ArchiveClassesAtExit={fresh}" {_NO_WORD}'
     rehearsal(session(settings.model_copy(update={"java_options": options})))
     stop()  # Java writes it at its end
+    if not fresh.is_file():
+        raise FeaturesError(
+            "Java wrote no archive of its classes", where=str(kept),
+            fix="nothing needs it but speed; look at features.spark.java_options",
+        )  # fmt: skip
     return fresh.rename(kept)
 
 

@@ -61,6 +61,7 @@ def test_a_run_leaves_a_session_alone_that_it_did_not_start(spark, tmp_path):
 KEPT = """
 import sys
 from pathlib import Path
+from features.errors import FeaturesError
 from features.settings import SparkSettings
 from features.spark import archive, record, session, stop
 
@@ -76,7 +77,12 @@ stop()
 kept.chmod(0o600)
 kept.write_bytes(b"of another Java")
 assert session(settings).range(3).count() == 3
-stop()
+try:  # it runs already: there is no beginning to keep
+    record(settings, lambda spark: None)
+except FeaturesError as error:
+    assert "wrote no archive" in str(error)
+else:
+    raise AssertionError("nothing was kept, and nobody says so")
 """
 
 
