@@ -17,7 +17,7 @@ class EncoderConfig:
 
     path: str = setting("", "folder of the encoder; empty: hub cache, offline package, then hub")
     name: str = setting("sentence-transformers/all-MiniLM-L6-v2", "encoder by hub name")
-    batch_tokens: int = setting(1024, "tokens per batch, padding included")
+    batch_tokens: int = setting(2048, "tokens per batch, padding included")
     max_tokens: int = setting(64, "a longer text is cut")
 
 

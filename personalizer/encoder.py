@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,9 @@ with extra("llm"):
     import torch
     from torch import Tensor
     from transformers import AutoModel, AutoTokenizer
+
+Batch = tuple[list[int], list[list[int]]]
+"""Rows of one portion of texts, and their tokens."""
 
 __all__ = ["Encoder", "Progress", "TextEncoder", "Vectors", "locate"]
 
@@ -35,6 +39,7 @@ class TextEncoder:
         self.dim = int(self._model.config.hidden_size)
         self._pool = _pooling(folder)
         self._batch_tokens = config.batch_tokens
+        self._threads = torch.get_num_threads()
         self._max_tokens = min(config.max_tokens, self._tokenizer.model_max_length)
 
     def encode(self, texts: Sequence[str], progress: Progress | None = None) -> Vectors:
@@ -42,14 +47,15 @@ class TextEncoder:
         row_of = {text: row for row, text in enumerate(dict.fromkeys(texts))}
         vectors = np.zeros((len(row_of), self.dim), np.float32)
         done = 0
-        for rows, tokens in self._batches(list(row_of)):
-            vectors[rows] = self._forward(tokens)
+        batches = list(self._batches(list(row_of)))
+        for (rows, _), forward in zip(batches, self._forwards(batches), strict=True):
+            vectors[rows] = forward
             done += len(rows)
             if progress:
                 progress(done, len(row_of))
         return vectors[[row_of[text] for text in texts]]
 
-    def _batches(self, texts: list[str]) -> Iterator[tuple[list[int], list[list[int]]]]:
+    def _batches(self, texts: list[str]) -> Iterator[Batch]:
         """Yield (rows, tokens) of texts of like length, so that little is padding."""
         if not texts:
             return
@@ -62,6 +68,17 @@ class TextEncoder:
                 rows = []
             rows.append(row)
         yield rows, [ids[i] for i in rows]
+
+    def _forwards(self, batches: Sequence[Batch]) -> Iterator[Vectors]:
+        """Give each thread batches of its own: threads within one wait for each other."""
+        if len(batches) < 2:
+            yield from (self._forward(tokens) for _, tokens in batches)
+            return
+        try:
+            with ThreadPoolExecutor(self._threads, "encoder", torch.set_num_threads, (1,)) as pool:
+                yield from pool.map(lambda batch: self._forward(batch[1]), batches)
+        finally:
+            torch.set_num_threads(self._threads)  # a thread's number is every later thread's, too
 
     @torch.inference_mode()
     def _forward(self, tokens: list[list[int]]) -> Vectors:

@@ -9,13 +9,16 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from recsys.benchmark.home import Home
 from recsys.errors import extra
 from recsys.evaluation.memory import peak
 from recsys.settings import Settings, load
 from recsys.tables import read_table
+
+if TYPE_CHECKING:
+    from personalizer.vectors import Encoder
 
 with extra("features"):
     import pyarrow as pa
@@ -37,14 +40,16 @@ WEEKS = 28
 def raw(home: Home, settings: Settings, *files: str) -> dict[str, Any]:
     """From raw files to the online store: the moment that serves, nothing else."""
     reviews, items = (tuple(map(Path, part.split("\n"))) for part in files)
-    spark = session(settings.features.spark)
-    report = ingest(
-        spark, reviews, items, home.tables, quarantine_out=home.refused,
-        max_bad_share=settings.features.ingest.max_bad_share, now=datetime.now(UTC),
-    )  # fmt: skip
-    as_of = datetime.combine(report.last_purchase.date() + DAY, datetime.min.time(), UTC)
-    with ThreadPoolExecutor(1) as beside:  # Spark's planning leaves the cores idle now and then
-        embedded = beside.submit(_embed_items, home, settings, as_of)
+    with ThreadPoolExecutor(1) as beside:  # Java's start and Spark's planning leave the cores idle
+        encoder = beside.submit(_encoder, home, settings)
+        beside.submit(_import_store)
+        spark = session(settings.features.spark)
+        report = ingest(
+            spark, reviews, items, home.tables, quarantine_out=home.refused,
+            max_bad_share=settings.features.ingest.max_bad_share, now=datetime.now(UTC),
+        )  # fmt: skip
+        as_of = datetime.combine(report.last_purchase.date() + DAY, datetime.min.time(), UTC)
+        embedded = beside.submit(_embed_items, home, settings, encoder.result(), as_of)
         _write(home, settings, home.purchases(spark), as_of)
         embedded.result()
     _go_online(home, settings, as_of)
@@ -115,16 +120,15 @@ def _write(home: Home, settings: Settings, purchases: DataFrame, as_of: datetime
         history.write_moment(cut, items, settings=settings.features.history, out=home.features)
 
 
-def _embed_items(home: Home, settings: Settings, as_of: datetime) -> None:
-    import torch
-
+def _encoder(home: Home, settings: Settings) -> "Encoder":
     from personalizer.cache import CachedEncoder
     from personalizer.encoder import TextEncoder
 
-    torch.set_num_threads(1)  # two would wait for each other while Spark holds a core
-    encoder = CachedEncoder(
-        TextEncoder(settings.personalizer.encoder), home.root / "embeddings.sqlite"
-    )
+    encoder = TextEncoder(settings.personalizer.encoder)
+    return CachedEncoder(encoder, home.root / "embeddings.sqlite")
+
+
+def _embed_items(home: Home, settings: Settings, encoder: "Encoder", as_of: datetime) -> None:
     embeddings.embed_items(
         read_table(home.tables / "items", ["item_id", "title", "categories"]),
         encoder.encode, encoder.version, seed=settings.seed, as_of=as_of, out=home.embeddings,

@@ -40,6 +40,18 @@ def test_a_vector_depends_neither_on_order_nor_on_company(encoder):
     assert np.array_equal(forward[0], forward[3])
 
 
+def test_a_vector_does_not_depend_on_threads_and_torch_keeps_its_own(encoder, monkeypatch):
+    monkeypatch.setattr(encoder, "_batch_tokens", 16)
+    texts = [f"soap with {number} roses" for number in range(40)]
+    mine = torch.get_num_threads()
+    found = []
+    for threads in (mine + 2, mine):
+        monkeypatch.setattr(encoder, "_threads", threads)
+        found.append(encoder.encode(texts))
+        assert torch.get_num_threads() == threads
+    assert np.array_equal(*found)
+
+
 def test_progress_counts_distinct_texts_to_the_end(encoder):
     seen = []
     encoder.encode(["a", "b", "a"], lambda done, total: seen.append((done, total)))
