@@ -4,20 +4,28 @@ A latency counts from the moment a request was due, so that a service that makes
 in a queue can't hide it.
 """
 
-import http.client
+import asyncio
 import json
 import random
-import threading
+import selectors
 import time
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
-from typing import Any
+from collections import deque
+from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, TypeAlias, TypeVar
 
 import numpy as np
 
-CALLERS = 64
+from recsys.errors import extra
+
+with extra("serve"):
+    import httptools
+
 TIMEOUT = 15.0
+CONNECTIONS = 64
+T = TypeVar("T")
+Idle: TypeAlias = "deque[_Connection]"
 
 
 @dataclass(frozen=True)
@@ -28,6 +36,16 @@ class Call:
     path: str
     body: dict[str, Any] | None = None
 
+    @property
+    def message(self) -> bytes:
+        """As it is sent."""
+        body = b"" if self.body is None else json.dumps(self.body).encode()
+        head = (
+            f"{self.method} {self.path} HTTP/1.1\r\nHost: 127.0.0.1\r\n"
+            f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+        )
+        return head.encode("ascii") + body
+
 
 @dataclass(frozen=True)
 class Shot:
@@ -36,49 +54,136 @@ class Shot:
     call: Call
     ms: float
     status: int
-    told: dict[str, Any] = field(repr=False, default_factory=dict)
+    content: bytes = b""
+
+    @cached_property
+    def told(self) -> dict[str, Any]:
+        """The answer, read when somebody asks: the load is not to wait for it."""
+        told: dict[str, Any] = json.loads(self.content or b"{}")
+        return told
 
 
 class Gun:
-    """Sends requests from one process, each thread over a connection of its own."""
+    """Sends requests from one process and one thread, over one connection after another.
+
+    All connections take turns, so that a load reaches all workers behind the port.
+    """
 
     def __init__(self, port: int) -> None:
         self._port = port
-        self._own = threading.local()
 
     def fire(self, next_call: Callable[[], Call], rate: float, seconds: float) -> list[Shot]:
         """Send requests at random moments, `rate` a second on average, and wait for the answers."""
-        rng = random.Random(0)  # noqa: S311 - a load, not a secret
-        end = (due := time.perf_counter() + 0.1) + seconds
-        with ThreadPoolExecutor(CALLERS) as callers:
+
+        async def load(idle: Idle) -> list[Shot]:
+            some = (self._connect(idle) for _ in range(CONNECTIONS))
+            idle.extend(await asyncio.gather(*some))
+            rng = random.Random(0)  # noqa: S311 - a load, not a secret
+            end = (due := time.perf_counter() + 0.1) + seconds
             shots = []
             while due < end:
-                time.sleep(max(0.0, due - time.perf_counter()))
-                shots.append(callers.submit(self._shoot, next_call(), due))
+                await asyncio.sleep(due - time.perf_counter())
+                shots.append(asyncio.create_task(self._shoot(next_call(), due, idle)))
                 due += rng.expovariate(rate)
-            return [shot.result() for shot in shots]
+            return await asyncio.gather(*shots)
+
+        return self._run(load)
 
     def ask(self, call: Call) -> Shot:
         """Send one request now."""
-        return self._shoot(call, time.perf_counter())
+        began = time.perf_counter()
+        return self._run(lambda idle: self._shoot(call, began, idle))
 
-    def _shoot(self, call: Call, due: float) -> Shot:
+    async def _shoot(self, call: Call, due: float, idle: Idle) -> Shot:
+        connection = None
         try:
-            status, told = self._sent(call)
-        except (OSError, http.client.HTTPException, ValueError):
-            self._own.connection = None
-            status, told = 0, {}
-        return Shot(call, (time.perf_counter() - due) * 1_000, status, told)
+            async with asyncio.timeout(TIMEOUT):
+                connection = idle.popleft() if idle else await self._connect(idle)
+                answer = await connection.ask(call.message)
+        except OSError:  # a time-out is one
+            if connection:
+                connection.close()
+            return Shot(call, (time.perf_counter() - due) * 1_000, 0)
+        idle.append(connection)
+        return Shot(call, (answer.at - due) * 1_000, answer.status, answer.content)
 
-    def _sent(self, call: Call) -> tuple[int, dict[str, Any]]:
-        connection = getattr(self._own, "connection", None)
-        if connection is None:
-            connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=TIMEOUT)
-            self._own.connection = connection
-        body = None if call.body is None else json.dumps(call.body)
-        connection.request(call.method, call.path, body, {"Content-Type": "application/json"})
-        answer = connection.getresponse()
-        return answer.status, json.loads(answer.read() or b"{}")
+    async def _connect(self, idle: Idle) -> "_Connection":
+        loop = asyncio.get_running_loop()
+        _, made = await loop.create_connection(lambda: _Connection(idle), "127.0.0.1", self._port)
+        return made
+
+    def _run(self, work: Callable[[Idle], Coroutine[Any, Any, T]]) -> T:
+        """Do some work over connections that are closed at its end."""
+
+        async def whole() -> T:
+            idle: Idle = deque()
+            try:
+                return await work(idle)
+            finally:
+                for connection in idle:
+                    connection.close()
+
+        with asyncio.Runner(loop_factory=_loop) as runner:
+            return runner.run(whole())
+
+
+def _loop() -> asyncio.AbstractEventLoop:
+    """A loop that wakes when a request is due, not at the next millisecond as with epoll."""
+    return asyncio.SelectorEventLoop(selectors.SelectSelector())
+
+
+@dataclass(frozen=True)
+class _Answer:
+    at: float  # when its last byte came
+    status: int
+    content: bytes
+
+
+class _Connection(asyncio.Protocol):
+    """One request at a time; one that was lost stands no longer among the idle."""
+
+    def __init__(self, idle: Idle) -> None:
+        self._idle = idle
+        self._parser = httptools.HttpResponseParser(self)
+        self._content: list[bytes] = []
+        self._answer: asyncio.Future[_Answer] | None = None
+        self._transport: Any = None
+
+    def ask(self, message: bytes) -> "asyncio.Future[_Answer]":
+        """Send a request; its answer comes later."""
+        self._answer = asyncio.get_running_loop().create_future()
+        self._transport.write(message)
+        return self._answer
+
+    def close(self) -> None:
+        """Hang up."""
+        self._transport.abort()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Keep the way to the service."""
+        self._transport = transport
+
+    def data_received(self, data: bytes) -> None:
+        """Read on."""
+        self._parser.feed_data(data)
+
+    def on_body(self, part: bytes) -> None:
+        """Keep a part of the answer."""
+        self._content.append(part)
+
+    def on_message_complete(self) -> None:
+        """Hand the answer out."""
+        content, self._content = b"".join(self._content), []
+        answer = _Answer(time.perf_counter(), self._parser.get_status_code(), content)
+        if self._answer and not self._answer.done():
+            self._answer.set_result(answer)
+
+    def connection_lost(self, error: Exception | None) -> None:
+        """Tell who waits."""
+        if self in self._idle:
+            self._idle.remove(self)
+        if self._answer and not self._answer.done():
+            self._answer.set_exception(ConnectionError(error or "closed without an answer"))
 
 
 def figures(shots: Sequence[Shot], seconds: float) -> dict[str, float]:
