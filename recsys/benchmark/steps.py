@@ -81,17 +81,16 @@ def rewind(home: Home, settings: Settings) -> dict[str, Any]:
 def day(home: Home, settings: Settings, as_of: str) -> dict[str, Any]:
     """One further day: its raw file to the online store."""
     kept, start = home.rewound(), datetime.fromisoformat(as_of)
-    spark = session(settings.features.spark)
-    ingest_day(
-        spark, [home.day_file], kept.tables, kept.day, quarantine_out=kept.refused,
-        max_bad_share=settings.features.ingest.max_bad_share, now=datetime.now(UTC),
-    )  # fmt: skip
-    items = spark.read.parquet(str(kept.tables / "items"))
-    step = Step(start, start + DAY, kept.purchases(spark), items, items)
     with ThreadPoolExecutor(1) as beside:
-        warmed = beside.submit(_import_store)  # Feast takes seconds to import
+        beside.submit(_import_store)  # it takes seconds, and Java's start leaves the cores idle
+        spark = session(settings.features.spark)
+        ingest_day(
+            spark, [home.day_file], kept.tables, kept.day, quarantine_out=kept.refused,
+            max_bad_share=settings.features.ingest.max_bad_share, now=datetime.now(UTC),
+        )  # fmt: skip
+        items = spark.read.parquet(str(kept.tables / "items"))
+        step = Step(start, start + DAY, kept.purchases(spark), items, items)
         advance(step, kept.features, settings.features.history, kept.next_features)
-        warmed.result()
     _go_online(kept, settings, start + DAY, features=kept.next_features)
     return {}
 
