@@ -14,6 +14,8 @@ from recsys.results.history import ReportRow, RunRow
 from recsys.settings import Settings
 
 REPORT = "report.html"
+SERVED = "tailor"
+"""What is served, among the methods that a report measures: its figures come first."""
 _AT_MOST = {"null share", "change of nulls", "psi", "ks"}
 _DAY = re.compile(r"purchases, (\d+) days before the last")
 
@@ -149,7 +151,7 @@ def reports_of(settings: Settings) -> tuple[list[ReportRow], list[Trend]]:
     rows = history.reports(database.of(settings))
     names = [name for name, value in (rows[0].headline if rows else {}).items() if _number(value)]
     trends = []
-    for name in names:
+    for name in sorted(names, key=lambda name: not name.startswith(SERVED)):
         values = [row.headline.get(name) for row in reversed(rows)]
         trends.append(Trend(name, [float(value) for value in values if _number(value)]))
     return rows, trends

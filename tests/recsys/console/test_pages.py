@@ -53,6 +53,21 @@ def test_a_page_keeps_to_itself(browser, path):
 
 
 @pytest.mark.spark
+@pytest.mark.parametrize("path", FIXED)
+def test_a_page_is_found_with_a_slash_at_its_end(browser, path):
+    answer = browser.get(f"/console{path}/", params={"q": "x"})
+    assert answer.status_code == 200
+    assert answer.url.path == f"/console{path}"
+    assert answer.url.query == b"q=x"
+
+
+@pytest.mark.spark
+def test_a_slash_at_the_end_leads_nowhere_else(browser):
+    answer = browser.get("/console//example.org/", follow_redirects=False)
+    assert answer.headers["location"].startswith(str(browser.base_url))
+
+
+@pytest.mark.spark
 def test_a_shopper_is_found_by_the_beginning_of_her_id(browser, user):
     found = browser.get("/console", params={"q": user[:12]})
     assert f"/console/shopper?id={user}" in found.text
@@ -204,6 +219,8 @@ def test_trends_need_two_reports(browser, served):
         page = browser.get("/console/reports")
         assert "against the one before" in said(page)
         assert 'class="trend"' in page.text
+        columns = re.findall(r'<th scope="col"[^>]*>([^<]+)', page.text)
+        assert columns[1] == "tailor ndcg@10"
     finally:
         results.prune(engine, 0, always=[release_of(browser)])
 
@@ -214,6 +231,7 @@ def test_quality_and_runs_show_what_was_recorded(browser):
     assert re.search(r"All \d+ measurements are within their limits", said(quality))
     assert "Purchases a day" in said(quality)
     assert quality.text.count('class="bar"') > 10
+    assert not re.search(r"\b1 measurements", said(quality))
     runs = browser.get("/console/runs")
     run = re.search(r"/console/run\?id=([\w-]+)", runs.text)[1]
     page = said(browser.get("/console/run", params={"id": run}))
