@@ -7,9 +7,11 @@ import json
 import os
 import secrets
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,6 +29,7 @@ POOLS: Mapping[str, tuple[int, str]] = {
 DAGS = ("batch_scoring", "maintenance", "offline_report", "purchase_features", "train_models",
         "user_profiles")  # fmt: skip
 PORT = 8080
+ENDINGS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 @dataclass(frozen=True)
@@ -100,9 +103,24 @@ def sign_in(settings: Settings) -> dict[str, str]:
 
 
 def start(settings: Settings, port: int = PORT) -> int:
-    """Run Airflow until it is stopped: page, scheduler, DAG processor, triggerer."""
-    told = environment(settings, port)
-    return subprocess.run([*_command(), "standalone"], env=told, check=False).returncode
+    """Run Airflow until it is stopped: page, scheduler, DAG processor, triggerer.
+
+    Its own `standalone` ends its parts on Ctrl-C alone: where it is ended otherwise, they go on.
+    So it gets Ctrl-C whichever way this process is told to end, and nothing of it is left behind.
+    """
+    running = subprocess.Popen(
+        [*_command(), "standalone"], env=environment(settings, port), start_new_session=True
+    )
+    before = {
+        told: signal.signal(told, lambda *_: running.send_signal(signal.SIGINT)) for told in ENDINGS
+    }
+    try:
+        return running.wait()
+    finally:
+        with suppress(ProcessLookupError):  # all have ended
+            os.killpg(running.pid, signal.SIGTERM)
+        for told, handler in before.items():
+            signal.signal(told, handler)
 
 
 def password_file(settings: Settings) -> Path:

@@ -18,7 +18,7 @@ def register(commands: Any) -> None:
     check.add_argument("--json", action="store_true", help="print JSON")
     check.set_defaults(run=_check)
     start = group.add_parser(
-        "start", help="prepare, say where the page is, and run it until Ctrl-C"
+        "start", help="prepare, say where the page is, and run it until Ctrl-C or SIGTERM"
     )
     start.add_argument("--port", type=int, default=8080, help="of the page")
     start.set_defaults(run=_start)

@@ -1,9 +1,7 @@
 """A person's way: sign in to Airflow's page, trigger `batch_scoring`, see it turn green."""
 
-import contextlib
 import os
 import shutil
-import signal
 import socket
 import subprocess
 import sys
@@ -13,6 +11,7 @@ import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 
 from recsys.airflow_home import sign_in
@@ -36,7 +35,7 @@ def free_port() -> int:
 
 @pytest.fixture
 def page(home: Home, tmp_path: Path) -> Iterator[str]:
-    """`tailor airflow start` as a process group of ours; gives the page's address."""
+    """`tailor airflow start`; gives the page's address. Told to end, it leaves nothing running."""
     port = free_port()
     log = tmp_path / "airflow.log"
     code = "import sys; from recsys.cli import main; sys.exit(main())"
@@ -44,17 +43,22 @@ def page(home: Home, tmp_path: Path) -> Iterator[str]:
         process = subprocess.Popen(
             [sys.executable, "-c", code, "airflow", "start", "--port", str(port)],
             env=os.environ | {"PYTHONPATH": str(ROOT)}, stdout=said, stderr=subprocess.STDOUT,
-            start_new_session=True,
         )  # fmt: skip
+    parts: list[psutil.Process] = []
     try:
         wait_for(f"http://127.0.0.1:{port}/api/v2/monitor/health", log, process)
+        parts = psutil.Process(process.pid).children(recursive=True)
         yield f"http://127.0.0.1:{port}"
     finally:
-        os.killpg(process.pid, signal.SIGTERM)
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            process.wait(20)
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
+        process.terminate()  # as whoever runs it for good would
+        try:
+            process.wait(60)
+        finally:
+            _, left = psutil.wait_procs(parts, timeout=20)
+            for part in left:
+                part.kill()
+    assert parts
+    assert not left
 
 
 def wait_for(url: str, log: Path, process: "subprocess.Popen[bytes]") -> None:
