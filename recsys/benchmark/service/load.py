@@ -76,7 +76,7 @@ class Gun:
         """Send requests at random moments, `rate` a second on average, and wait for the answers."""
 
         async def load(idle: Idle) -> list[Shot]:
-            some = (self._connect(idle) for _ in range(CONNECTIONS))
+            some = (self._connect() for _ in range(CONNECTIONS))
             idle.extend(await asyncio.gather(*some))
             rng = random.Random(0)  # noqa: S311 - a load, not a secret
             end = (due := time.perf_counter() + 0.1) + seconds
@@ -98,7 +98,7 @@ class Gun:
         connection = None
         try:
             async with asyncio.timeout(TIMEOUT):
-                connection = idle.popleft() if idle else await self._connect(idle)
+                connection = _free(idle) or await self._connect()
                 answer = await connection.ask(call.message)
         except OSError:  # a time-out is one
             if connection:
@@ -107,9 +107,9 @@ class Gun:
         idle.append(connection)
         return Shot(call, (answer.at - due) * 1_000, answer.status, answer.content)
 
-    async def _connect(self, idle: Idle) -> "_Connection":
+    async def _connect(self) -> "_Connection":
         loop = asyncio.get_running_loop()
-        _, made = await loop.create_connection(lambda: _Connection(idle), "127.0.0.1", self._port)
+        _, made = await loop.create_connection(_Connection, "127.0.0.1", self._port)
         return made
 
     def _run(self, work: Callable[[Idle], Coroutine[Any, Any, T]]) -> T:
@@ -132,6 +132,14 @@ def _loop() -> asyncio.AbstractEventLoop:
     return asyncio.SelectorEventLoop(selectors.SelectSelector())
 
 
+def _free(idle: Idle) -> "_Connection | None":
+    """Take the next connection that is still open."""
+    while idle:
+        if (connection := idle.popleft()).open:
+            return connection
+    return None
+
+
 @dataclass(frozen=True)
 class _Answer:
     at: float  # when its last byte came
@@ -140,10 +148,9 @@ class _Answer:
 
 
 class _Connection(asyncio.Protocol):
-    """One request at a time; one that was lost stands no longer among the idle."""
+    """One request at a time."""
 
-    def __init__(self, idle: Idle) -> None:
-        self._idle = idle
+    def __init__(self) -> None:
         self._parser = httptools.HttpResponseParser(self)
         self._content: list[bytes] = []
         self._answer: asyncio.Future[_Answer] | None = None
@@ -154,6 +161,11 @@ class _Connection(asyncio.Protocol):
         self._answer = asyncio.get_running_loop().create_future()
         self._transport.write(message)
         return self._answer
+
+    @property
+    def open(self) -> bool:
+        """Whether it can be asked: the service may have hung up since."""
+        return not self._transport.is_closing()
 
     def close(self) -> None:
         """Hang up."""
@@ -175,13 +187,13 @@ class _Connection(asyncio.Protocol):
         """Hand the answer out."""
         content, self._content = b"".join(self._content), []
         answer = _Answer(time.perf_counter(), self._parser.get_status_code(), content)
+        if not self._parser.should_keep_alive():
+            self._transport.close()
         if self._answer and not self._answer.done():
             self._answer.set_result(answer)
 
     def connection_lost(self, error: Exception | None) -> None:
         """Tell who waits."""
-        if self in self._idle:
-            self._idle.remove(self)
         if self._answer and not self._answer.done():
             self._answer.set_exception(ConnectionError(error or "closed without an answer"))
 

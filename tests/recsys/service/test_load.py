@@ -30,6 +30,8 @@ class Shop(BaseHTTPRequestHandler):
     def _answer(self, status, body):
         self.send_response(status)
         self.send_header("Content-Length", str(len(body)))
+        if self.path == "/last":
+            self.send_header("Connection", "close")
         self.end_headers()
         self.wfile.write(body)
 
@@ -56,6 +58,12 @@ def test_an_answer_is_told_with_its_status(gun):
 def test_who_hangs_up_has_given_no_answer(gun):
     shot = gun.ask(Call("GET", "/rude"))
     assert (shot.status, shot.told) == (0, {})
+
+
+def test_a_connection_that_was_closed_after_its_answer_is_not_asked_again(gun):
+    shots = gun.fire(lambda: Call("GET", "/last"), rate=300, seconds=1)
+    assert len(shots) > 200  # so that the connections of the beginning have had their turns
+    assert {shot.status for shot in shots} == {200}
 
 
 def test_where_nobody_listens_there_is_no_answer():
