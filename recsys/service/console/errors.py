@@ -89,7 +89,8 @@ router = APIRouter(route_class=PageRoute)
 @router.get("/{rest:path}")
 def nothing_here(request: Request, rest: str) -> Response:
     """Answer for all that is not a page; one that is typed with a slash at its end is found."""
-    path = request.url.path
     if not rest or rest.endswith("/"):
-        return RedirectResponse(str(request.url.replace(path=path.rstrip("/"))), 307)
+        # without the host, which a caller or a proxy may have named otherwise
+        found = request.url.path.rstrip("/")
+        return RedirectResponse(f"{found}?{request.url.query}" if request.url.query else found, 307)
     raise HTTPException(404, f"there is no page {rest[:80]!r}")

@@ -64,7 +64,7 @@ def test_a_page_is_found_with_a_slash_at_its_end(browser, path):
 @pytest.mark.spark
 def test_a_slash_at_the_end_leads_nowhere_else(browser):
     answer = browser.get("/console//example.org/", follow_redirects=False)
-    assert answer.headers["location"].startswith(str(browser.base_url))
+    assert answer.headers["location"] == "/console//example.org"
 
 
 @pytest.mark.spark
