@@ -1,7 +1,7 @@
 """A tiny shop: two tastes with disjoint items; whoever buys a device buys its refill next."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -207,3 +207,18 @@ def write_moment(catalogue: Catalogue, moment: Path, embeddings: Path) -> list[d
     for row in (*stats, *taste):
         by_user[row["user_id"]] |= row
     return list(by_user.values())
+
+
+def make_worded_shop(folder: Path) -> Shop:
+    """The tiny shop, of which three items are new and three at a time share a word."""
+    made = make_shop(folder)
+    ages = made.stats.age_days.copy()
+    ages[[4, 11, 20]] = [3, 30, 60]
+    stats = replace(made.stats, age_days=ages)
+    names = (item.split("-") for item in made.catalogue.item_ids)
+    titles = [f"{taste}{int(n) // 3}" for taste, n in names]
+    words = wording(replace(made.catalogue, titles=titles, brands=[None] * len(titles)))
+    sold = words.scaled(np.log1p(stats.purchases))
+    matrices = {**made.parts.matrices, "wording": words, "wording_sold": sold}
+    parts = replace(made.parts, item_stats=stats, matrices=matrices)
+    return replace(made, stats=stats, parts=parts, sources=build_sources(parts))
