@@ -4,7 +4,7 @@ A day moves the shoppers and items of its purchases, of those that slid out of a
 buyers of items whose price now stands elsewhere among others. They are computed anew, by the jobs
 of a whole run; all others are carried over, with their ages put forward. Pairs are counted in
 integers: what the day's shoppers said before is taken out of the counts, and what they say now put
-in.
+in. Links fade from a base that stands for years; when it moves on, all are counted anew.
 """
 
 from contextlib import ExitStack
@@ -14,10 +14,11 @@ from functools import partial, reduce
 from pathlib import Path
 
 from features.errors import extra
+from features.fading import Fading
 from features.history import LINKS, clocked, shopper_stats, user_history, write_pairs, write_view
 from features.items import aged, item_days, price_levels, sold_stats
 from features.lineup import lined_up
-from features.pairs import KINDS, in_lines, links_in, links_of, named, totals
+from features.pairs import KINDS, in_lines, links_in, links_of, named, totals, whole_link
 from features.settings import HistorySettings
 from features.timeline import (
     WINDOWS,
@@ -32,7 +33,6 @@ from features.timeline import (
 )
 
 with extra("features"):
-    import pyarrow.dataset as ds
     from pyspark.sql import Column, DataFrame
     from pyspark.sql import functions as F
 
@@ -98,16 +98,18 @@ def advance(step: Step, views: Path, settings: HistorySettings, out: Path) -> No
         then, now = (
             _kept(held, _of(rows, shoppers)) for rows in (before(lines, step.start), lines)
         )
+        fading = work.fading
         for kind in KINDS:
-            said = (links_of(kind, rows, settings.window) for rows in (then, now))
+            said = (links_of(kind, rows, fading, settings.window) for rows in (then, now))
             delta = _kept(held, _delta(*said))
             jobs.append(partial(work.pairs, kind, links[kind], delta, sold, out=out))
         side_by_side(reversed(jobs))  # the pairs take longest
 
 
-def can_start_from(views: Path) -> bool:
-    """Whether the pairs there tell their links; those of older code are to be counted anew."""
-    return all("links" in ds.dataset(views / SERVE / kind).schema.names for kind in KINDS)
+def can_add(start: datetime, end: datetime, settings: HistorySettings) -> bool:
+    """Whether links are counted from one base at both moments; else all are to be counted anew."""
+    one, other = (Fading.at(moment, settings.pair_half_life_days) for moment in (start, end))
+    return one == other
 
 
 def _tables(views: Path, kind: str) -> list[str]:
@@ -126,6 +128,11 @@ class _Day:
     users: DataFrame
     lines: DataFrame
     levels: DataFrame
+
+    @property
+    def fading(self) -> Fading:
+        """How the links fade at the end."""
+        return Fading.at(self.step.end, self.settings.pair_half_life_days)
 
     def user_purchase_stats(self) -> DataFrame:
         """Compute the moved anew; put the ages of the others forward."""
@@ -161,7 +168,8 @@ class _Day:
         of_other = totals(both) if kind == "co_purchases" else None
         lines = in_lines(_summed(spread(both, "item")).filter("links > 0"), of_other)
         top, place = self.settings.neighbours, out / SERVE / kind
-        write_pairs(named(kind, lines, sold), top, place, out / LINKS / kind)
+        pairs = named(kind, lines, sold, whole_link(self.fading, self.step.end))
+        write_pairs(pairs, top, place, out / LINKS / kind)
 
 
 def _kept(held: ExitStack, frame: DataFrame) -> DataFrame:

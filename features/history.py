@@ -114,7 +114,7 @@ def write_moment(cut: Cut, items: DataFrame, *, settings: HistorySettings, out: 
         views = shopper_and_item_views(histories, known, items, cut.as_of, settings)
         jobs = [partial(write_view, view, out / cut.name / name) for name, view in views.items()]
         for kind in KINDS:
-            pairs = pairs_of(kind, known, settings.window)
+            pairs = pairs_of(kind, known, cut.as_of, settings)
             rest = out / LINKS / kind if cut.targets is None else None
             place = out / cut.name / kind
             jobs.append(partial(write_pairs, pairs, settings.neighbours, place, rest))

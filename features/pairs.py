@@ -1,15 +1,18 @@
 """Which items belong together, as the purchases of single shoppers tell.
 
 Three tables: what is bought after what, what on one day, and what by the same people whenever. Each
-ranks per item the `top` others. All is counted in integers, so that no sum depends on the order
-Spark adds in, and under hash codes instead of ids, which sort and compare much faster.
+ranks per item the nearest others. A link fades with the age of its later purchase. All is counted
+in integers, so that no sum depends on the order Spark adds in, and under hash codes instead of ids,
+which sort and compare much faster.
 """
 
 from collections.abc import Iterator
 from datetime import datetime
 
 from features.errors import extra
+from features.fading import Fading
 from features.lineup import NTH
+from features.settings import HistorySettings
 from features.timeline import DAY, before, seconds, spread, tie_break
 
 with extra("features"):
@@ -26,58 +29,68 @@ One bot makes at most 40,000 pairs of 200 purchases, where 500 would make 250,00
 whole: of the 22,363 shoppers of a real shop, one has more than 200.
 """
 
-LINK = 2 * 232_792_560
-"""A whole link, as an integer: its parts up to distance 20 are integers, too, and their halves."""
+LINK = 720_720
+"""A whole link on the base's day, as an integer: of the newest, 50,000 million fit into a sum."""
 
 SHOPPER = 1_000_000
-"""The say of one shopper over log2(2 + n), as an integer."""
+"""The say of one shopper over log2(2 + n) on that day, as an integer."""
+
+DEFAULTS = HistorySettings()
 
 
-def transitions(purchases: DataFrame, as_of: datetime, window: int, top: int) -> DataFrame:
-    """Rank per item the items bought up to `window` purchases later, nearer ones first.
+def transitions(
+    purchases: DataFrame, as_of: datetime, settings: HistorySettings = DEFAULTS
+) -> DataFrame:
+    """Rank per item the items bought some purchases later, nearer and younger ones first.
 
-    Two purchases at distance d add 1/d from the earlier to the later. Bought in the same second,
-    neither is the earlier: each direction gets half. `support` is the sum, and `weight` its share
-    of the item's total before the cut.
+    Two purchases at distance d, up to the window, add 1/d from the earlier to the later, faded by
+    the later's age. Bought in the same second, neither is the earlier: each direction gets half.
+    `support` is the sum, and `weight` its share of the item's total before the cut.
     """
-    return nearest(pairs_of("transitions", before(purchases, as_of), window), top)
+    return _nearest("transitions", purchases, as_of, settings)
 
 
-def together(purchases: DataFrame, as_of: datetime, top: int) -> DataFrame:
+def together(
+    purchases: DataFrame, as_of: datetime, settings: HistorySettings = DEFAULTS
+) -> DataFrame:
     """Rank per item the items that a shopper bought on the same UTC day.
 
-    Each shopper counts once a day; `weight` is the share of the item's total before the cut.
+    Each shopper counts once a day, faded by its age; `weight` is the share of the item's total
+    before the cut.
     """
-    return nearest(pairs_of("together", before(purchases, as_of)), top)
+    return _nearest("together", purchases, as_of, settings)
 
 
-def co_purchases(purchases: DataFrame, as_of: datetime, top: int) -> DataFrame:
+def co_purchases(
+    purchases: DataFrame, as_of: datetime, settings: HistorySettings = DEFAULTS
+) -> DataFrame:
     """Rank per item the items that the same shoppers bought, whenever.
 
     A shopper of n different items adds 1 / log2(2 + n) to each pair of them, because who buys
-    everything says little. `weight` is the pair's sum over the geometric mean of both totals.
+    everything says little, faded by the age of the later of both. `weight` is the pair's sum over
+    the geometric mean of both totals.
     """
-    return nearest(pairs_of("co_purchases", before(purchases, as_of)), top)
+    return _nearest("co_purchases", purchases, as_of, settings)
 
 
 KINDS = ("transitions", "together", "co_purchases")
 
 
-def links_of(kind: str, past: DataFrame, window: int = 0) -> DataFrame:
+def links_of(kind: str, past: DataFrame, fading: Fading, window: int = 0) -> DataFrame:
     """Count all links of a kind, before any cut: item, other (codes) and links (an integer).
 
     Each shopper adds hers, so that those of some shoppers can be taken out and put in again.
     """
     if kind == "transitions":
-        latest = _latest(past, LATEST_PURCHASES)
+        latest = _latest(past, LATEST_PURCHASES).withColumn("say", _link(fading))
         near = latest.select("item", F.array(*_near(window)).alias("near"))
         far = near.select("item", F.inline("near")).filter("other != item")
         return _counted(spread(far, "item"))
     if kind == "together":
-        latest = _latest(past, LATEST_PURCHASES).withColumn("day", F.floor(F.col("time") / DAY))
-        days = _baskets(latest, "user_id", "day").withColumn("say", F.lit(1).cast("long"))
-        return _counted(_pairs(days))
-    return _counted(_pairs(_shared(past)))
+        latest = _latest(past, LATEST_PURCHASES).withColumn("say", _link(fading))
+        day = F.floor(F.col("time") / DAY).alias("day")
+        return _counted(_pairs(_baskets(latest, "say", "user_id", day)))
+    return _counted(_pairs(_shared(past, fading)))
 
 
 def in_lines(links: DataFrame, of_other: DataFrame | None = None) -> DataFrame:
@@ -99,19 +112,27 @@ def totals(links: DataFrame) -> DataFrame:
     return mine.groupBy("other").agg(F.sum("links").alias("of_other"))
 
 
-def totals_of(past: DataFrame) -> DataFrame:
+def totals_of(past: DataFrame, fading: Fading) -> DataFrame:
     """Add up the same from the purchases: the pairs needn't be made."""
-    say = (F.col("say") * (F.size("basket") - 1)).alias("links")
-    return totals(_shared(past).select(F.explode("basket").alias("item"), say))
+    mine = _shared(past, fading).select("user_id", F.inline("basket"), F.size("basket").alias("n"))
+    heaviest_first = Window.partitionBy("user_id").orderBy(F.desc("say"))
+    heavier = heaviest_first.rowsBetween(Window.unboundedPreceding, Window.currentRow - 1)
+    # with each heavier one the pair weighs what that one says, with all others what this one says
+    others = (F.col("n") - F.row_number().over(heaviest_first)) * F.col("say")
+    links = F.coalesce(F.sum("say").over(heavier), F.lit(0)) + others
+    return totals(mine.select("item", links.alias("links")))
 
 
-def named(kind: str, lines: DataFrame, past: DataFrame) -> DataFrame:
-    """Put ids in the place of codes; `past` holds those of all items that are linked."""
+def named(kind: str, lines: DataFrame, past: DataFrame, whole: float) -> DataFrame:
+    """Put ids in the place of codes; `past` holds those of all items that are linked.
+
+    `whole` is what one link counts that is made now: the unit of `support`.
+    """
     items = past.select("item_id").distinct().withColumn("item", tie_break("item_id"))
     others = items.toDF("neighbour_id", "other")
     # a catalogue fits in memory wherever the vectors of its items do
     found = lines.join(F.broadcast(items), "item").join(F.broadcast(others), "other")
-    support = (F.col("links") / F.lit(float(LINK))).alias("support")
+    support = (F.col("links") / F.lit(whole)).alias("support")
     supported = [support] if kind == "transitions" else []
     return found.select("item_id", "neighbour_id", "weight", *supported, "links", NTH)
 
@@ -122,10 +143,17 @@ def links_in(table: DataFrame) -> DataFrame:
     return table.select(item.alias("item"), other.alias("other"), "links")
 
 
-def pairs_of(kind: str, past: DataFrame, window: int = 0) -> DataFrame:
+def whole_link(fading: Fading, as_of: datetime) -> float:
+    """Tell what one link counts that is made now."""
+    return LINK * fading.today(as_of)
+
+
+def pairs_of(kind: str, past: DataFrame, as_of: datetime, settings: HistorySettings) -> DataFrame:
     """Line up all pairs of a kind, from the purchases."""
-    of_other = totals_of(past) if kind == "co_purchases" else None
-    return named(kind, in_lines(links_of(kind, past, window), of_other), past)
+    fading = Fading.at(as_of, settings.pair_half_life_days)
+    of_other = totals_of(past, fading) if kind == "co_purchases" else None
+    lines = in_lines(links_of(kind, past, fading, settings.window), of_other)
+    return named(kind, lines, past, whole_link(fading, as_of))
 
 
 def nearest(pairs: DataFrame, top: int) -> DataFrame:
@@ -133,10 +161,29 @@ def nearest(pairs: DataFrame, top: int) -> DataFrame:
     return pairs.filter(F.col(NTH) <= top).drop(NTH)
 
 
-def _shared(past: DataFrame) -> DataFrame:
-    """Gather each shopper's different items, and what she says of each pair of them."""
-    say = F.round(F.lit(SHOPPER) / F.log2(F.size("basket") + 2)).cast("long")
-    return _baskets(_latest(past, LATEST_OF_ALL_PAIRS), "user_id").withColumn("say", say)
+def _nearest(
+    kind: str, purchases: DataFrame, as_of: datetime, settings: HistorySettings
+) -> DataFrame:
+    pairs = pairs_of(kind, before(purchases, as_of), as_of, settings)
+    return nearest(pairs, settings.neighbours)
+
+
+def _link(fading: Fading) -> Column:
+    return fading.weighed(F.lit(float(LINK)), F.col("time"))
+
+
+def _shared(past: DataFrame, fading: Fading) -> DataFrame:
+    """Gather each shopper's different items, and what she says of a pair by its later purchase."""
+    latest = _latest(past, LATEST_OF_ALL_PAIRS)
+    owned = latest.groupBy("user_id", "item").agg(F.max("time").alias("time"))
+    whole = F.lit(float(SHOPPER)) / F.log2(F.size("basket") + 2)
+    says = F.transform(
+        "basket",
+        lambda one: F.struct(
+            one["item"].alias("item"), fading.weighed(whole, one["time"]).alias("say")
+        ),
+    )
+    return _baskets(owned, "time", "user_id").withColumn("basket", says)
 
 
 def _latest(past: DataFrame, most: int) -> DataFrame:
@@ -161,29 +208,34 @@ def _near(window: int) -> Iterator[Column]:
         # lag over newest-first is the next purchase: one sort serves all distances
         for shift in (F.lag, F.lead):
             other, time = (shift(name, d).over(newest_first) for name in ("item", "time"))
-            tied = F.when(time == F.col("time"), LINK // d // 2)
-            say = tied.otherwise(LINK // d) if shift is F.lag else tied
+            tied = F.when(time == F.col("time"), F.col("say") / (2 * d))
+            later = F.lag("say", d).over(newest_first) / d
+            say = tied.otherwise(later) if shift is F.lag else tied
             yield F.struct(
                 F.when(say.isNotNull(), other).alias("other"), say.cast("long").alias("say")
             )
 
 
-def _baskets(latest: DataFrame, *keys: str) -> DataFrame:
-    """Gather the different items bought together, where there are two at least."""
-    baskets = latest.groupBy(*keys).agg(F.collect_set("item").alias("basket"))
+def _baskets(latest: DataFrame, told: str, *keys: str | Column) -> DataFrame:
+    """Gather the different items bought together, each with what is told, where there are two."""
+    baskets = latest.groupBy(*keys).agg(F.collect_set(F.struct("item", told)).alias("basket"))
     return baskets.filter(F.size("basket") > 1)
 
 
 def _pairs(baskets: DataFrame) -> DataFrame:
-    """List each pair of a basket in both directions: item, other and say."""
+    """List each pair of a basket in both directions: item, other and what the later one says."""
     # the basket goes where its item is counted and is taken apart only there: less to move
-    members = spread(baskets.select(F.explode("basket").alias("item"), "basket", "say"), "item")
-    return members.select("item", F.explode("basket").alias("other"), "say").filter("other != item")
+    members = spread(baskets.select(F.inline("basket"), "basket"), "item")
+    others = F.inline("basket").alias("other", "others_say")
+    say = F.greatest("say", "others_say").alias("say")
+    return (
+        members.select("item", "say", others).filter("other != item").select("item", "other", say)
+    )
 
 
 def _counted(links: DataFrame) -> DataFrame:
-    """Add up what was said of each pair."""
-    return links.groupBy("item", "other").agg(F.sum("say").alias("links"))
+    """Add up what was said of each pair; what has faded to nothing is no link."""
+    return links.groupBy("item", "other").agg(F.sum("say").alias("links")).filter("links > 0")
 
 
 def _lined(pairs: DataFrame, near: Column) -> DataFrame:

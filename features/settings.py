@@ -48,6 +48,12 @@ class HistorySettings(Part):
     )
     taste_names: int = Field(10, ge=1, description="categories, and brands, kept of a taste")
     window: int = Field(5, ge=1, description="how many purchases apart two items count as linked")
+    pair_half_life_days: float = Field(
+        730.0,
+        gt=0,
+        allow_inf_nan=False,
+        description="days after which a link between two items weighs half of a new one",
+    )
 
 
 class EmbeddingSettings(Part):

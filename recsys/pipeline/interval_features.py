@@ -7,6 +7,7 @@ give the same to the last digit, so which one was taken shows in nothing but tim
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
+from typing import Any
 
 from recsys.artifacts import Artifact
 from recsys.artifacts.store import Draft
@@ -24,7 +25,7 @@ from recsys.settings import Settings, dump
 with extra("features"):
     from pyspark.sql import DataFrame
 
-__all__ = ["features"]
+__all__ = ["counted_alike", "features"]
 
 FEATURES = "features"
 _SERVE = ("serve", "links")
@@ -53,7 +54,7 @@ def features(
             "end": end.isoformat(),
             "code": code_digest("features", __name__),
             TABLES: lineage[TABLES],
-            **{k: v for k, v in dump(settings).items() if k.startswith("features.history")},
+            **_counting(settings),
         }
         made_of = {TABLES: lineage[TABLES]}
 
@@ -71,9 +72,19 @@ def _end(tables: Artifact, serve: datetime) -> datetime:
     return datetime.fromisoformat(tables.manifest.data_cut)
 
 
+def counted_alike(standing: Artifact, settings: Settings) -> bool:
+    """Whether the standing features were counted by these settings; else no day can be added."""
+    told = standing.manifest.parameters
+    return all(told.get(key) == value for key, value in _counting(settings).items())
+
+
+def _counting(settings: Settings) -> dict[str, Any]:
+    return {k: v for k, v in dump(settings).items() if k.startswith("features.history.")}
+
+
 def _fill(context: Context, standing: Artifact, moments: RunMoments, draft: Draft) -> None:
     from features.cuts import serving
-    from features.daily import Step, advance, can_start_from
+    from features.daily import Step, advance, can_add
     from features.history import write_moment
     from features.timeline import in_memory
 
@@ -82,10 +93,10 @@ def _fill(context: Context, standing: Artifact, moments: RunMoments, draft: Draf
             link_tree(folder, draft.path / folder.name)
     tables, settings = context.inputs[TABLES], context.settings.features.history
     purchases, items = (_read(context, tables, part) for part in ("purchases", "items"))
-    start = RunMoments.read(standing.path).serve
-    adds = start < moments.serve and _follows(context, standing, tables)
-    if adds and can_start_from(standing.path):
-        step = Step(start, moments.serve, purchases, items, items)
+    start, end = RunMoments.read(standing.path).serve, moments.serve
+    news = start < end and _follows(context, standing, tables)
+    if news and counted_alike(standing, context.settings) and can_add(start, end, settings):
+        step = Step(start, end, purchases, items, items)
         advance(step, standing.path, settings, draft.path)
     else:
         with in_memory(items) as held:

@@ -1,16 +1,15 @@
 """A day added is a whole run, day after day: every table is the same to the last digit."""
 
 import random
-import shutil
 from datetime import timedelta
-from itertools import product
+from itertools import pairwise, product
 from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
 
 from features.cuts import serving
-from features.daily import Step, advance, can_start_from
+from features.daily import Step, advance, can_add
 from features.history import write_moment
 from features.settings import HistorySettings
 from tests.features.shop import day
@@ -18,7 +17,10 @@ from tests.features.shop import day
 pytestmark = [pytest.mark.spark, pytest.mark.slow]
 
 START = day("2024-03-01")
-SETTINGS = HistorySettings(recent_items=4, most_purchases=9, neighbours=3, taste_names=2)
+SETTINGS = HistorySettings(
+    recent_items=4, most_purchases=9, neighbours=3, taste_names=2, pair_half_life_days=8
+)
+"""With such a half-life, links of a year ago have faded to nothing."""
 VIEWS = {
     "user_purchase_stats", "user_history", "item_stats", "item_days", "transitions", "together",
     "co_purchases",
@@ -68,12 +70,15 @@ def test_days_added_one_by_one_are_a_whole_run(purchases, items, tmp_path: Path,
         )
         _same(tmp_path / str(number + 1), tmp_path / f"whole {end.day}")
         before = now
-    assert can_start_from(tmp_path / "3")
-    older = pq.read_table(tmp_path / "3" / "serve" / "together")
-    shutil.rmtree(tmp_path / "3" / "serve" / "together")
-    pq.write_table(older.drop_columns(["links"]), tmp_path / "3" / "serve" / "together")
-    assert not can_start_from(tmp_path / "3")
     assert spark.sparkContext._jsc.getPersistentRDDs().size() == 1  # ours alone
+
+
+def test_no_day_is_added_where_the_base_of_the_links_moves_on():
+    whole = [START + timedelta(days=n) for n in range(2 * 8 * 8)]
+    moved = [later for one, later in pairwise(whole) if not can_add(one, later, SETTINGS)]
+    # every eighth half-life
+    assert len(moved) == 2
+    assert moved[1] - moved[0] == timedelta(days=8 * 8)
 
 
 def _same(added: Path, whole: Path) -> None:

@@ -9,15 +9,22 @@ import pytest
 
 from features import pairs
 from features.pairs import LATEST_PURCHASES, LINK, co_purchases, together, transitions
+from features.settings import HistorySettings
 from tests.features.shop import day, table
 
 pytestmark = pytest.mark.spark
 
 AS_OF = day("2024-03-01")
+NEVER = 1e12
+"""Days; with this half-life, links don't fade."""
+
+
+def counting(window=5, top=50, half_life=NEVER):
+    return HistorySettings(window=window, neighbours=top, pair_half_life_days=half_life)
 
 
 def weights(frame, window=5, top=50):
-    rows = table(transitions(frame, AS_OF, window, top), "item_id", "neighbour_id")
+    rows = table(transitions(frame, AS_OF, counting(window, top)), "item_id", "neighbour_id")
     return {pair: row["weight"] for pair, row in rows.items()}
 
 
@@ -70,9 +77,9 @@ def test_a_reseller_counts_with_the_latest_purchases_only(purchases):
 def test_support_tells_one_of_one_from_ten_of_ten(purchases):
     often = [f"u{n} {item} 2024-01-0{d}" for n in range(10) for item, d in (("a", 1), ("b", 2))]
     frame = purchases(*often, "ann c 2024-01-01", "ann d 2024-01-02")
-    rows = table(transitions(frame, AS_OF, 5, 50), "item_id", "neighbour_id")
-    assert rows["a", "b"] == {"weight": 1.0, "support": 10.0, "links": 10 * LINK}
-    assert rows["c", "d"] == {"weight": 1.0, "support": 1.0, "links": LINK}
+    rows = table(transitions(frame, AS_OF, counting()), "item_id", "neighbour_id")
+    assert rows["a", "b"] == pytest.approx({"weight": 1.0, "support": 10.0, "links": 10 * LINK})
+    assert rows["c", "d"] == pytest.approx({"weight": 1.0, "support": 1.0, "links": LINK})
 
 
 def near(view):
@@ -85,7 +92,7 @@ def test_together_counts_shopper_days_in_both_directions(purchases):
         "ann c 2024-01-02T00:00", "bob a 2024-01-05", "bob b 2024-01-05", "bob d 2024-01-05",
         "ann d 2024-03-01",
     )  # fmt: skip
-    got = near(together(frame, AS_OF, 50))
+    got = near(together(frame, AS_OF, counting()))
     # a with b on two days, with d on one; c, a minute past midnight, was bought alone
     assert got == pytest.approx(
         {("a", "b"): 2 / 3, ("a", "d"): 1 / 3, ("b", "a"): 2 / 3, ("b", "d"): 1 / 3,
@@ -99,30 +106,90 @@ def test_who_buys_everything_says_little_of_what_goes_together(purchases):
         "ann a 2023-01-01", "ann b 2024-01-01", "ann b 2024-02-01", "eve c 2024-01-01",
         *(f"bob {item} 2024-01-0{n}" for n, item in enumerate("acdefg", start=1)),
     )  # fmt: skip
-    got = near(co_purchases(frame, AS_OF, 50))
+    got = near(co_purchases(frame, AS_OF, counting()))
     ann, bob = 1 / log2(2 + 2), 1 / log2(2 + 6)  # ann's second b adds nothing, eve has no pair
     assert got["a", "b"] == pytest.approx(ann / sqrt((ann + 5 * bob) * ann), rel=1e-5)
     assert got["a", "c"] == pytest.approx(bob / sqrt((ann + 5 * bob) * 5 * bob), rel=1e-5)
-    assert got["c", "a"] == got["a", "c"]
+    assert got["c", "a"] == pytest.approx(got["a", "c"])
     assert ("b", "c") not in got
 
 
 @pytest.mark.parametrize("view", [together, co_purchases])
 def test_ties_at_the_cut_fall_the_same_way_in_every_order(purchases, view):
     rows = [f"{user} {item} 2024-01-01" for user in "pqrs" for item in ("a", f"of-{user}")]
-    kept = near(view(purchases(*rows), AS_OF, 2))
+    kept = near(view(purchases(*rows), AS_OF, counting(top=2)))
     assert len([pair for pair in kept if pair[0] == "a"]) == 2
-    assert kept == near(view(purchases(*reversed(rows)), AS_OF, 2))
+    assert kept == near(view(purchases(*reversed(rows)), AS_OF, counting(top=2)))
 
 
 def test_a_bot_is_paired_by_its_latest_purchases_only(purchases, monkeypatch):
     monkeypatch.setattr(pairs, "LATEST_OF_ALL_PAIRS", 3)
     monkeypatch.setattr(pairs, "LATEST_PURCHASES", 2)
     frame = purchases(*(f"bot i{n} 2024-01-01T0{n}:00" for n in range(6)))
-    assert {item for pair in near(co_purchases(frame, AS_OF, 50)) for item in pair} == {
+    assert {item for pair in near(co_purchases(frame, AS_OF, counting())) for item in pair} == {
         "i3", "i4", "i5",
     }  # fmt: skip
-    assert set(near(together(frame, AS_OF, 50))) == {("i4", "i5"), ("i5", "i4")}
+    assert set(near(together(frame, AS_OF, counting()))) == {("i4", "i5"), ("i5", "i4")}
+
+
+def test_a_transition_weighs_half_of_one_a_half_life_younger(purchases):
+    frame = purchases(
+        "ann a 2023-11-01", "ann b 2024-02-20T23:00",
+        "bob a 2024-01-01", "bob c 2024-02-10",
+        "eve a 2024-01-05", "eve d 2024-01-31", "eve e 2024-02-20",
+    )  # fmt: skip
+    rows = table(transitions(frame, AS_OF, counting(half_life=10)), "item_id", "neighbour_id")
+    # the day of the later purchase tells: b 1, c half of it, d a quarter, e half by its distance
+    got = {other: row["weight"] for (item, other), row in rows.items() if item == "a"}
+    assert got == pytest.approx({"b": 4 / 9, "c": 2 / 9, "d": 1 / 9, "e": 2 / 9}, rel=1e-5)
+    # and it is ten days since that of b
+    assert rows["a", "b"]["support"] == pytest.approx(1 / 2, rel=1e-5)
+    assert rows["d", "e"]["support"] == pytest.approx(1 / 2, rel=1e-5)
+
+
+def test_a_day_together_fades_and_co_purchases_by_the_later_of_both(purchases):
+    frame = purchases(
+        "ann a 2024-02-20T01:00", "ann b 2024-02-20T02:00", "bob a 2024-02-10", "bob c 2024-02-10"
+    )
+    got = near(together(frame, AS_OF, counting(half_life=10)))
+    assert got["a", "b"] == pytest.approx(2 / 3)
+    assert got["a", "c"] == pytest.approx(1 / 3)
+    frame = purchases(
+        "ann a 2024-02-10", "ann a 2020-01-01", "ann b 2024-02-20", "ann b 2024-02-01",
+        "ann c 2024-02-10", "bob a 2020-01-01", "bob d 2024-02-20",
+    )  # fmt: skip
+    got = near(co_purchases(frame, AS_OF, counting(half_life=10)))
+    ann, bob = 1 / log2(2 + 3), 1 / log2(2 + 2)
+    # each item's latest purchase counts: a and c meet ten days before each of them meets b
+    a, b, c, d = 1.5 * ann + bob, 2 * ann, 1.5 * ann, bob
+    expected = {
+        "ab": ann / sqrt(a * b), "ac": ann / 2 / sqrt(a * c), "bc": ann / sqrt(b * c),
+        "ad": bob / sqrt(a * d),
+    }  # fmt: skip
+    assert {one + other: got[one, other] for one, other in expected} == pytest.approx(
+        expected, rel=1e-5
+    )
+
+
+@pytest.mark.parametrize("view", [transitions, together, co_purchases])
+def test_weights_are_the_same_whenever_they_are_asked_for(purchases, view):
+    frame = purchases(
+        "ann a 2023-12-01", "ann b 2023-12-01T01:00", "bob a 2024-02-10", "bob c 2024-02-10T01:00",
+        "eve b 2023-11-03", "eve c 2024-01-15", "eve a 2024-01-15T03:00",
+    )  # fmt: skip
+    now, later = (
+        near(view(frame, moment, counting(half_life=60))) for moment in (AS_OF, day("2025-07-15"))
+    )
+    assert len(now) >= 4
+    assert later == pytest.approx(now, rel=1e-3)  # from another base, by a 256th
+
+
+def test_links_faded_to_nothing_are_no_links(purchases):
+    rows = ("ann a 2024-02-20", "ann b 2024-02-20", "bob a 2001-02-10", "bob c 2001-02-10")
+    for view in (transitions, together, co_purchases):
+        assert set(near(view(purchases(*rows), AS_OF, counting(half_life=10)))) == {
+            ("a", "b"), ("b", "a"),
+        }  # fmt: skip
 
 
 class World:
@@ -174,9 +241,9 @@ def test_pairs_are_those_of_the_plainest_loops(purchases, view, seed):
     world = World(seed)
     expected = getattr(world, view.__name__)()
     frame = purchases(*world.rows).repartition(3)
-    whole = near(view(frame, AS_OF, 50))
+    whole = near(view(frame, AS_OF, counting()))
     assert whole == pytest.approx(expected, rel=1e-5)
-    kept = near(view(frame, AS_OF, 2))
+    kept = near(view(frame, AS_OF, counting(top=2)))
     assert set(kept.items()) <= set(whole.items())
     for item in {pair[0] for pair in whole}:
         best = sorted((w for (i, _), w in whole.items() if i == item), reverse=True)[:2]
@@ -194,7 +261,7 @@ def test_transitions_are_those_of_the_plainest_loops(purchases, seed):
             for d, other in enumerate(items[n + 1 : n + 4], start=1):
                 if other != item:
                     expected[item, other] += 1 / d
-    got = table(transitions(purchases(*rows), AS_OF, 3, 50), "item_id", "neighbour_id")
+    got = table(transitions(purchases(*rows), AS_OF, counting(window=3)), "item_id", "neighbour_id")
     assert {pair: row["support"] for pair, row in got.items()} == pytest.approx(expected)
     totals = World.totals(expected)
     shares = {(i, j): support / totals[i] for (i, j), support in expected.items()}

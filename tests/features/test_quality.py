@@ -39,9 +39,9 @@ def test_what_the_jobs_make_passes_the_border(purchases, items):
         "user_history": user_history(bought, AS_OF, 50),
         "item_stats": item_stats(bought, shelf, AS_OF),
         "item_days": item_days(bought, AS_OF),
-        "transitions": transitions(bought, AS_OF, 5, 200),
-        "together": together(bought, AS_OF, 200),
-        "co_purchases": co_purchases(bought, AS_OF, 200),
+        "transitions": transitions(bought, AS_OF),
+        "together": together(bought, AS_OF),
+        "co_purchases": co_purchases(bought, AS_OF),
     }
     assert set(views) == set(RULES) - {"user_embedding", "item_embedding", *LATE}
     for name, view in views.items():

@@ -3,6 +3,7 @@
 import csv
 import random
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -80,6 +81,22 @@ def test_a_back_fill_in_any_order_is_the_same(home: Home, tmp_path: Path) -> Non
     for row in tables:
         numbers.setdefault(row["user_id"], []).append(row["sequence"])
     assert all(sorted(each) == list(range(len(each))) for each in numbers.values())
+
+
+@pytest.mark.slow
+def test_a_day_is_not_added_to_features_of_other_settings(home: Home) -> None:
+    settings = load()
+    store, data = ArtifactStore(settings.home), lineage.of_data(settings)
+    standing = store.open("features", data["features"])
+    assert interval_features.counted_alike(standing, settings)
+    history = settings.features.history.model_copy(update={"pair_half_life_days": 30.0})
+    features = settings.features.model_copy(update={"history": history})
+    other = settings.model_copy(update={"features": features})
+    assert not interval_features.counted_alike(standing, other)
+    older = dict(standing.manifest.parameters)
+    del older["features.history.pair_half_life_days"]
+    manifest = replace(standing.manifest, parameters=older)
+    assert not interval_features.counted_alike(replace(standing, manifest=manifest), settings)
 
 
 @pytest.mark.slow
