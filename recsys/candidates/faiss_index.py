@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from recsys.arrays import Floats, Ints
 from recsys.artifacts.files import sha256_of
 from recsys.candidates.index_device import Device, has_gpu, to_cpu, to_device
 from recsys.candidates.index_kinds import CLASSES, Kind, kind_for, make
-from recsys.candidates.index_search import Rows, nearest
+from recsys.candidates.index_search import FEW, Rows, halved, nearest
 from recsys.catalogue import Catalogue
 from recsys.errors import ArtifactError, extra
 from recsys.settings import IndexSettings
@@ -103,7 +104,13 @@ class ItemIndex:
     def search(self, queries: Floats, k: int) -> tuple[Ints, Floats]:
         """Find the k nearest items of each query (Q, D), best first, ties by catalogue position."""
         queries = check_queries(queries, self.catalogue.vectors.shape[1])
-        return nearest(self.index, Rows(np.asarray(self.catalogue.vectors)), queries, k)
+        half = self._half if len(queries) < FEW else None
+        rows = Rows(np.asarray(self.catalogue.vectors))
+        return nearest(self.index if half is None else half, rows, queries, k)
+
+    @cached_property
+    def _half(self) -> Any:
+        return halved(self.index, self.catalogue.vectors)
 
     def probe(self, n: int) -> Floats:
         """Give a few of the vectors, to try a search with."""

@@ -98,6 +98,33 @@ def test_equals_stand_in_catalogue_order_however_many_there_are(kind, twins):
     assert items[0].tolist() == same[:10].tolist()
 
 
+def test_few_queries_read_half_precision_and_are_answered_as_many(queries, monkeypatch):
+    vectors, rng = cloud(), np.random.default_rng(2)
+    crowd = slice(1000, 1600)  # nearer to each other than half precision can tell
+    vectors[crowd] = vectors[0] + rng.normal(size=(600, vectors.shape[1])) * 1e-5
+    asked = np.concatenate((queries, vectors[:1]))
+    read, fetch = [], search_module.fetch
+    monkeypatch.setattr(
+        search_module,
+        "fetch",
+        lambda index, *rest: (read.append(type(index).__name__), fetch(index, *rest))[1],
+    )
+    small = ItemIndex.build(catalogue_of(vectors))
+    small.search(asked[:1], 7)
+    assert read == ["IndexFlatIP"]  # a cache holds it as it is
+    monkeypatch.setattr(search_module, "HALVED", range(1, vectors.size + 1))
+    index = ItemIndex.build(catalogue_of(vectors))
+    for k in (7, 100):
+        items, scores = index.search(asked, k)
+        assert np.array_equal(items, brute(vectors, asked, k))
+        assert read.pop() == "IndexFlatIP"
+        for row, query in enumerate(asked):
+            alone = index.search(query[None], k)
+            assert read.pop() == "IndexScalarQuantizer"
+            assert np.array_equal(alone[0][0], items[row])
+            assert np.array_equal(alone[1][0], scores[row])
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_lists_are_full_even_where_the_search_looks_at_too_little(catalogue, kind):
     few = catalogue_of(catalogue.vectors[:300])
