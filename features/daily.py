@@ -18,7 +18,7 @@ from features.fading import Fading
 from features.history import LINKS, clocked, shopper_stats, user_history, write_pairs, write_view
 from features.items import aged, item_days, price_levels, sold_stats
 from features.lineup import lined_up
-from features.pairs import KINDS, in_lines, links_in, links_of, named, totals, whole_link
+from features.pairs import KINDS, in_lines, links_in, links_of, named, pairs_of, totals, whole_link
 from features.settings import HistorySettings
 from features.timeline import (
     WINDOWS,
@@ -78,7 +78,6 @@ def advance(step: Step, views: Path, settings: HistorySettings, out: Path) -> No
     """Write what `history.write_moment` would write at the end, from its folder at the start."""
     read = step.purchases.sparkSession.read
     old = {name.name: read.parquet(str(name)) for name in sorted((views / SERVE).iterdir())}
-    links = {kind: links_in(read.parquet(*_tables(views, kind))) for kind in KINDS}
     with ExitStack() as held:
         moved, news = _kept(held, step.moved), _kept(held, step.news)
         sold = old["item_stats"].select("item_id").union(news.select("item_id")).distinct()
@@ -98,18 +97,17 @@ def advance(step: Step, views: Path, settings: HistorySettings, out: Path) -> No
         then, now = (
             _kept(held, _of(rows, shoppers)) for rows in (before(lines, step.start), lines)
         )
-        fading = work.fading
         for kind in KINDS:
-            said = (links_of(kind, rows, fading, settings.window) for rows in (then, now))
-            delta = _kept(held, _delta(*said))
-            jobs.append(partial(work.pairs, kind, links[kind], delta, sold, out=out))
+            if work.base_moved:
+                pairs = pairs_of(kind, step.past, step.end, settings)
+            else:
+                said = (links_of(kind, rows, work.fading, settings.window) for rows in (then, now))
+                delta = _kept(held, _delta(*said))
+                links = links_in(read.parquet(*_tables(views, kind)))
+                pairs = work.pairs(kind, links, delta, sold)
+            places = out / SERVE / kind, out / LINKS / kind
+            jobs.append(partial(write_pairs, pairs, settings.neighbours, *places))
         side_by_side(reversed(jobs))  # the pairs take longest
-
-
-def can_add(start: datetime, end: datetime, settings: HistorySettings) -> bool:
-    """Whether links are counted from one base at both moments; else all are to be counted anew."""
-    one, other = (Fading.at(moment, settings.pair_half_life_days) for moment in (start, end))
-    return one == other
 
 
 def _tables(views: Path, kind: str) -> list[str]:
@@ -133,6 +131,11 @@ class _Day:
     def fading(self) -> Fading:
         """How the links fade at the end."""
         return Fading.at(self.step.end, self.settings.pair_half_life_days)
+
+    @property
+    def base_moved(self) -> bool:
+        """Whether the links of the start were counted from another base."""
+        return Fading.at(self.step.start, self.settings.pair_half_life_days) != self.fading
 
     def user_purchase_stats(self) -> DataFrame:
         """Compute the moved anew; put the ages of the others forward."""
@@ -160,16 +163,12 @@ class _Day:
         both = self.old["item_days"].unionByName(item_days(news, self.step.end))
         return both.groupBy("item_id", "day").agg(F.sum("purchases").alias("purchases"))
 
-    def pairs(
-        self, kind: str, links: DataFrame, delta: DataFrame, sold: DataFrame, *, out: Path
-    ) -> None:
+    def pairs(self, kind: str, links: DataFrame, delta: DataFrame, sold: DataFrame) -> DataFrame:
         """Count a kind of pairs, and line them up again."""
         both = links.unionByName(delta)
         of_other = totals(both) if kind == "co_purchases" else None
         lines = in_lines(_summed(spread(both, "item")).filter("links > 0"), of_other)
-        top, place = self.settings.neighbours, out / SERVE / kind
-        pairs = named(kind, lines, sold, whole_link(self.fading, self.step.end))
-        write_pairs(pairs, top, place, out / LINKS / kind)
+        return named(kind, lines, sold, whole_link(self.fading, self.step.end))
 
 
 def _kept(held: ExitStack, frame: DataFrame) -> DataFrame:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import numpy as np
 
@@ -94,11 +95,18 @@ def by_votes(pool: Pool) -> Pool:
 def _votes(proposed: Sequence[Ints], weights: Sequence[float]) -> Rows:
     """Sum the votes: sparse rows (U, I)."""
     items = np.concatenate(proposed, axis=1)
-    ranks = [
-        weight / (PATIENCE + np.arange(each.shape[1]))
-        for each, weight in zip(proposed, weights, strict=True)
+    depths = tuple(each.shape[1] for each in proposed)
+    return row_sums(items, _worth(tuple(weights), depths), int(items.max(initial=0)) + 1)
+
+
+@lru_cache(maxsize=32)
+def _worth(weights: tuple[float, ...], depths: tuple[int, ...]) -> Floats:
+    """What a vote for each place is worth, source by source."""
+    worth = [
+        weight / (PATIENCE + np.arange(depth))
+        for weight, depth in zip(weights, depths, strict=True)
     ]
-    return row_sums(items, np.concatenate(ranks), int(items.max(initial=0)) + 1)
+    return np.concatenate(worth).astype(np.float32)
 
 
 def ranks_of(proposed: Sequence[Ints], items: Ints) -> Floats:

@@ -84,7 +84,7 @@ def _counting(settings: Settings) -> dict[str, Any]:
 
 def _fill(context: Context, standing: Artifact, moments: RunMoments, draft: Draft) -> None:
     from features.cuts import serving
-    from features.daily import Step, advance, can_add
+    from features.daily import Step, advance
     from features.history import write_moment
     from features.timeline import in_memory
 
@@ -95,7 +95,7 @@ def _fill(context: Context, standing: Artifact, moments: RunMoments, draft: Draf
     purchases, items = (_read(context, tables, part) for part in ("purchases", "items"))
     start, end = RunMoments.read(standing.path).serve, moments.serve
     news = start < end and _follows(context, standing, tables)
-    if news and counted_alike(standing, context.settings) and can_add(start, end, settings):
+    if news and counted_alike(standing, context.settings):
         step = Step(start, end, purchases, items, items)
         advance(step, standing.path, settings, draft.path)
     else:

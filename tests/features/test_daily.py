@@ -2,14 +2,15 @@
 
 import random
 from datetime import timedelta
-from itertools import pairwise, product
+from itertools import product
 from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
 
 from features.cuts import serving
-from features.daily import Step, advance, can_add
+from features.daily import Step, advance
+from features.fading import Fading
 from features.history import write_moment
 from features.settings import HistorySettings
 from tests.features.shop import day
@@ -18,9 +19,9 @@ pytestmark = [pytest.mark.spark, pytest.mark.slow]
 
 START = day("2024-03-01")
 SETTINGS = HistorySettings(
-    recent_items=4, most_purchases=9, neighbours=3, taste_names=2, pair_half_life_days=8
+    recent_items=4, most_purchases=9, neighbours=3, taste_names=2, pair_half_life_days=8.0034
 )
-"""With such a half-life, links of a year ago have faded to nothing."""
+"""By this half-life, links of a year ago have faded to nothing, and the base moves on day two."""
 VIEWS = {
     "user_purchase_stats", "user_history", "item_stats", "item_days", "transitions", "together",
     "co_purchases",
@@ -57,6 +58,10 @@ def test_days_added_one_by_one_are_a_whole_run(purchases, items, tmp_path: Path,
     rows = [*history(rng), "u1 i20 2024-03-02T10:00", "new i21 2024-03-02T11:00"]
     everything = purchases(*rows).cache()
     write_moment(serving(everything, START), items(**shelf), settings=SETTINGS, out=tmp_path / "0")
+    bases = {
+        Fading.at(START + timedelta(days=n), SETTINGS.pair_half_life_days).base for n in range(4)
+    }
+    assert len(bases) == 2
     before = items(**shelf)
     for number in range(3):
         start, end = (START + timedelta(days=n) for n in (number, number + 1))
@@ -71,14 +76,6 @@ def test_days_added_one_by_one_are_a_whole_run(purchases, items, tmp_path: Path,
         _same(tmp_path / str(number + 1), tmp_path / f"whole {end.day}")
         before = now
     assert spark.sparkContext._jsc.getPersistentRDDs().size() == 1  # ours alone
-
-
-def test_no_day_is_added_where_the_base_of_the_links_moves_on():
-    whole = [START + timedelta(days=n) for n in range(2 * 8 * 8)]
-    moved = [later for one, later in pairwise(whole) if not can_add(one, later, SETTINGS)]
-    # every eighth half-life
-    assert len(moved) == 2
-    assert moved[1] - moved[0] == timedelta(days=8 * 8)
 
 
 def _same(added: Path, whole: Path) -> None:
