@@ -33,6 +33,7 @@ class Cut:
     histories: DataFrame  # purchases that make the shoppers' histories
     known: DataFrame  # purchases that item statistics and pairs may count
     targets: DataFrame | None  # user_id, item_id, event_timestamp, tie_safe; None: all is history
+    clock: bool = True  # whether its moment is one at which somebody stood: links fade back from it
 
 
 def serving(purchases: DataFrame, as_of: datetime) -> Cut:
@@ -74,7 +75,7 @@ def leave_one_out(purchases: DataFrame, mode: Mode) -> list[Cut]:
         histories = rows.filter(F.col(BACK) > target)
         known = rows.filter(F.col(BACK) > target + hidden) if hidden else histories
         targets = _targets(rows.filter(F.col(BACK) == target), histories)
-        cuts.append(Cut(name, as_of, histories, known, targets))
+        cuts.append(Cut(name, as_of, histories, known, targets, clock=False))
     return cuts
 
 

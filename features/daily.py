@@ -18,7 +18,7 @@ from features.fading import Fading
 from features.history import LINKS, clocked, shopper_stats, user_history, write_pairs, write_view
 from features.items import aged, item_days, price_levels, sold_stats
 from features.lineup import lined_up
-from features.pairs import KINDS, in_lines, links_in, links_of, named, pairs_of, totals, whole_link
+from features.pairs import KINDS, in_lines, links_in, links_of, named, pairs_of, totals
 from features.settings import HistorySettings
 from features.timeline import (
     WINDOWS,
@@ -99,7 +99,7 @@ def advance(step: Step, views: Path, settings: HistorySettings, out: Path) -> No
         )
         for kind in KINDS:
             if work.base_moved:
-                pairs = pairs_of(kind, step.past, step.end, settings)
+                pairs = pairs_of(kind, step.past, work.fading, settings)
             else:
                 said = (links_of(kind, rows, work.fading, settings.window) for rows in (then, now))
                 delta = _kept(held, _delta(*said))
@@ -135,7 +135,8 @@ class _Day:
     @property
     def base_moved(self) -> bool:
         """Whether the links of the start were counted from another base."""
-        return Fading.at(self.step.start, self.settings.pair_half_life_days) != self.fading
+        before_it = Fading.at(self.step.start, self.settings.pair_half_life_days)
+        return before_it.base != self.fading.base
 
     def user_purchase_stats(self) -> DataFrame:
         """Compute the moved anew; put the ages of the others forward."""
@@ -168,7 +169,7 @@ class _Day:
         both = links.unionByName(delta)
         of_other = totals(both) if kind == "co_purchases" else None
         lines = in_lines(_summed(spread(both, "item")).filter("links > 0"), of_other)
-        return named(kind, lines, sold, whole_link(self.fading, self.step.end))
+        return named(kind, lines, sold, self.fading)
 
 
 def _kept(held: ExitStack, frame: DataFrame) -> DataFrame:

@@ -7,6 +7,7 @@ that is made of the counts is a ratio of them, from which the common factor fall
 
 from dataclasses import dataclass
 from datetime import datetime
+from math import inf
 
 from features.errors import extra
 from features.instants import utc
@@ -24,14 +25,16 @@ SPAN = 8
 class Fading:
     """How much a link weighs by its day; the base follows from the moment, for all runs alike."""
 
-    half_life: float  # days
-    base: int  # the day since 1970 whose links weigh one
+    half_life: float = inf  # days
+    base: int = 0  # the day since 1970 whose links weigh one
+    now: float = 1.0  # what a link of the last moments weighs
 
     @classmethod
     def at(cls, moment: datetime, half_life: float) -> "Fading":
         """The fading whose base stands at a moment."""
-        span = SPAN * half_life
-        return cls(half_life, int(_days(moment) // span * span))
+        span, today = SPAN * half_life, utc(moment).timestamp() / DAY
+        base = int(today // span * span)
+        return cls(half_life, base, float(2.0 ** ((today - base) / half_life)))
 
     def weighed(self, whole: Column, time: Column) -> Column:
         """Weigh what counts `whole` on the base by the UTC day of a time, as an integer."""
@@ -39,10 +42,6 @@ class Fading:
         # Spark's pow is Java's StrictMath: the same on every machine
         return F.rint(whole * F.pow(F.lit(2.0), days / F.lit(self.half_life))).cast("long")
 
-    def today(self, moment: datetime) -> float:
-        """What a link of the last moments before `moment` weighs."""
-        return float(2.0 ** ((_days(moment) - self.base) / self.half_life))
 
-
-def _days(moment: datetime) -> float:
-    return utc(moment).timestamp() / DAY
+UNFADED = Fading()
+"""Where nobody has a clock, no link is older than another."""

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from features.cuts import Cut
 from features.errors import extra
+from features.fading import UNFADED, Fading
 from features.items import item_days, item_stats, price_levels
 from features.lineup import GAP, LAST, NTH, cut_short, lined_up, newest
 from features.pairs import KINDS, nearest, pairs_of
@@ -113,8 +114,9 @@ def write_moment(cut: Cut, items: DataFrame, *, settings: HistorySettings, out: 
     with _held(cut) as (histories, known):
         views = shopper_and_item_views(histories, known, items, cut.as_of, settings)
         jobs = [partial(write_view, view, out / cut.name / name) for name, view in views.items()]
+        fading = Fading.at(cut.as_of, settings.pair_half_life_days) if cut.clock else UNFADED
         for kind in KINDS:
-            pairs = pairs_of(kind, known, cut.as_of, settings)
+            pairs = pairs_of(kind, known, fading, settings)
             rest = out / LINKS / kind if cut.targets is None else None
             place = out / cut.name / kind
             jobs.append(partial(write_pairs, pairs, settings.neighbours, place, rest))

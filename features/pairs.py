@@ -123,16 +123,16 @@ def totals_of(past: DataFrame, fading: Fading) -> DataFrame:
     return totals(mine.select("item", links.alias("links")))
 
 
-def named(kind: str, lines: DataFrame, past: DataFrame, whole: float) -> DataFrame:
+def named(kind: str, lines: DataFrame, past: DataFrame, fading: Fading) -> DataFrame:
     """Put ids in the place of codes; `past` holds those of all items that are linked.
 
-    `whole` is what one link counts that is made now: the unit of `support`.
+    `support` counts links as if they were made now.
     """
     items = past.select("item_id").distinct().withColumn("item", tie_break("item_id"))
     others = items.toDF("neighbour_id", "other")
     # a catalogue fits in memory wherever the vectors of its items do
     found = lines.join(F.broadcast(items), "item").join(F.broadcast(others), "other")
-    support = (F.col("links") / F.lit(whole)).alias("support")
+    support = (F.col("links") / F.lit(LINK * fading.now)).alias("support")
     supported = [support] if kind == "transitions" else []
     return found.select("item_id", "neighbour_id", "weight", *supported, "links", NTH)
 
@@ -143,17 +143,11 @@ def links_in(table: DataFrame) -> DataFrame:
     return table.select(item.alias("item"), other.alias("other"), "links")
 
 
-def whole_link(fading: Fading, as_of: datetime) -> float:
-    """Tell what one link counts that is made now."""
-    return LINK * fading.today(as_of)
-
-
-def pairs_of(kind: str, past: DataFrame, as_of: datetime, settings: HistorySettings) -> DataFrame:
+def pairs_of(kind: str, past: DataFrame, fading: Fading, settings: HistorySettings) -> DataFrame:
     """Line up all pairs of a kind, from the purchases."""
-    fading = Fading.at(as_of, settings.pair_half_life_days)
     of_other = totals_of(past, fading) if kind == "co_purchases" else None
     lines = in_lines(links_of(kind, past, fading, settings.window), of_other)
-    return named(kind, lines, past, whole_link(fading, as_of))
+    return named(kind, lines, past, fading)
 
 
 def nearest(pairs: DataFrame, top: int) -> DataFrame:
@@ -164,7 +158,8 @@ def nearest(pairs: DataFrame, top: int) -> DataFrame:
 def _nearest(
     kind: str, purchases: DataFrame, as_of: datetime, settings: HistorySettings
 ) -> DataFrame:
-    pairs = pairs_of(kind, before(purchases, as_of), as_of, settings)
+    fading = Fading.at(as_of, settings.pair_half_life_days)
+    pairs = pairs_of(kind, before(purchases, as_of), fading, settings)
     return nearest(pairs, settings.neighbours)
 
 

@@ -4,6 +4,7 @@ import hashlib
 import json
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
+from functools import cached_property
 from typing import Any
 
 from recsys.artifacts.files import write_atomically
@@ -24,7 +25,7 @@ class Release:
     lineage: dict[str, str]
     headline: dict[str, Any] = field(default_factory=dict)
 
-    @property
+    @cached_property
     def key(self) -> str:
         """The lineage key: two answers with the same key came from the same everything."""
         return lineage_key(self.lineage)

@@ -56,6 +56,7 @@ def test_a_target_on_the_day_of_the_last_purchase_is_not_tie_safe(purchases):
 def test_each_shoppers_last_purchases_are_left_out(purchases):
     cuts = {cut.name: cut for cut in leave_one_out(purchases(*ROWS), "refreshed")}
     assert list(cuts) == ["early", "train", "validate", "eval"]
+    assert not any(cut.clock for cut in cuts.values())
     assert {cut.as_of for cut in cuts.values()} == {day("2024-01-06")}
     # who has no purchase before has no target
     assert items(cuts["eval"].targets) == {"two2", "three3", "four4", "ann5"}

@@ -27,10 +27,10 @@ def test_the_base_stands_for_eight_half_lives():
 def test_what_is_new_weighs_between_one_and_what_integers_bear(moment, half_life):
     fading = Fading.at(moment, half_life)
     assert fading.base >= 0
-    assert 1 <= fading.today(moment) <= 2**SPAN * 2 ** (1 / half_life)  # the base is a whole day
+    assert 1 <= fading.now <= 2**SPAN * 2 ** (1 / half_life)  # the base is a whole day
 
 
 def test_a_half_life_later_a_new_link_weighs_twice_as_much():
-    fading = Fading.at(START, half_life=30)
-    later = START + timedelta(days=30)
-    assert fading.today(later) == pytest.approx(2 * fading.today(START))
+    one, other = (Fading.at(START + timedelta(days=n), half_life=30) for n in (0, 30))
+    assert one.base == other.base
+    assert other.now == pytest.approx(2 * one.now)

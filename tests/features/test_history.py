@@ -216,6 +216,25 @@ def test_shoppers_follow_from_the_histories_and_items_from_what_is_known(
     assert spark.sparkContext._jsc.getPersistentRDDs().isEmpty()
 
 
+def test_links_fade_where_there_is_a_clock(purchases, shelf, tmp_path: Path):
+    rows = purchases(
+        "ann soap 2023-12-01", "ann brush 2023-12-20", "bob soap 2023-12-01", "bob cream 2023-12-30"
+    )
+    as_of, settings = day("2024-01-01"), HistorySettings(pair_half_life_days=10)
+    for name, clock in (("by time", True), ("left out", False)):
+        cut = Cut(name, as_of, rows, rows, None, clock=clock)
+        write_moment(cut, shelf, settings=settings, out=tmp_path)
+    weights = {
+        name: {
+            row["neighbour_id"]: row["weight"]
+            for row in pq.read_table(tmp_path / name / "transitions").to_pylist()
+        }
+        for name in ("by time", "left out")
+    }
+    assert weights["by time"] == pytest.approx({"brush": 1 / 3, "cream": 2 / 3}, rel=1e-5)
+    assert weights["left out"] == {"brush": 0.5, "cream": 0.5}
+
+
 def test_a_moment_without_time_zone_is_refused(purchases):
     with pytest.raises(QualityError, match="time zone"):
         user_history(purchases(*ROWS), AS_OF.replace(tzinfo=None), 5)
