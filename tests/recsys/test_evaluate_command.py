@@ -1,11 +1,8 @@
 """`tailor evaluate ranking`: from raw files to figures beside published methods."""
 
 import json
-import subprocess
-import sys
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -16,12 +13,11 @@ import pytest
 from recsys.cli import main
 from recsys.cli.evaluate import show
 from recsys.cli.output import errors, out
-from recsys.errors import SettingsError, StageError
+from recsys.errors import StageError
 from recsys.evaluation import methods, ranking
-from recsys.evaluation.baselines import BASELINES, ItemKnn, Popularity
+from recsys.evaluation.baselines import ItemKnn, Popularity
 from recsys.evaluation.baselines.base import Baseline
 from recsys.evaluation.case import Case
-from recsys.evaluation.memory import peak
 from recsys.pipeline import parts
 from recsys.pipeline.moments import RunMoments
 from recsys.pipeline.observer import Silent
@@ -29,7 +25,7 @@ from recsys.pipeline.run import RunResult
 from recsys.pipeline.stage import RawFiles
 from recsys.ranker import Labels, train, training_set
 from recsys.recommend import Options, Recommender
-from recsys.settings import CutSettings, RankerSettings, Settings
+from recsys.settings import RankerSettings, Settings
 from tests import tiny
 from tests.recsys.shop import AS_OF, make_shop, make_shoppers, stroll
 
@@ -220,24 +216,6 @@ def test_the_probe_sees_statistics_that_hold_the_targets(case, made):
     assert found >= {"known but not in the history"}
 
 
-# --- what is asked for
-
-
-def test_popularity_is_always_measured():
-    names = [kind.name for kind in ranking.baselines_of(["item_knn"])]
-    assert names == ["popularity", "item_knn"]
-    assert len(ranking.baselines_of(["all"])) == len(BASELINES)
-    assert not any(kind.slow for kind in ranking.baselines_of([]))
-
-
-def test_cuts_are_as_asked_and_keep_the_shares():
-    cuts = CutSettings(holdout_share=0.2)
-    made = ranking.cuts_of(cuts, "leave-one-out", "train-only")
-    assert (made.protocol, made.mode, made.holdout_share) == ("leave-one-out", "train-only", 0.2)
-    with pytest.raises(SettingsError, match=r"train-only.*leave-one-out"):
-        ranking.cuts_of(cuts, "temporal", "train-only")
-
-
 @pytest.fixture
 def artifacts(case, tmp_path):
     """Just what is read from disk."""
@@ -377,22 +355,6 @@ def test_wrong_usage_is_exit_code_2(capsys, words):
     with pytest.raises(SystemExit) as stop:
         tailor(capsys, *words)
     assert stop.value.code == 2
-
-
-@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="there is no /proc")
-def test_the_peak_counts_children_while_they_run():
-    holds = "held = bytearray(100 << 20); print(flush=True); input()"
-    with peak() as memory:
-        before = memory.mib
-        with subprocess.Popen(
-            [sys.executable, "-c", holds], stdin=subprocess.PIPE, stdout=subprocess.PIPE
-        ) as child:
-            child.stdout.readline()
-            during = memory.mib
-            child.stdin.close()
-    assert during > before + 100
-    with peak() as memory:  # it has ended
-        assert memory.mib < during - 50
 
 
 # --- the whole way

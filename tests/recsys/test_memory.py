@@ -1,0 +1,25 @@
+"""The memory of a command at its peak, with that of the processes it starts."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from recsys.evaluation.memory import peak
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="there is no /proc")
+def test_the_peak_counts_children_while_they_run():
+    holds = "held = bytearray(100 << 20); print(flush=True); input()"
+    with peak() as memory:
+        before = memory.mib
+        with subprocess.Popen(
+            [sys.executable, "-c", holds], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        ) as child:
+            child.stdout.readline()
+            during = memory.mib
+            child.stdin.close()
+    assert during > before + 100
+    with peak() as memory:  # it has ended
+        assert memory.mib < during - 50
