@@ -35,12 +35,8 @@ LINK = 720_720
 SHOPPER = 1_000_000
 """The say of one shopper over log2(2 + n) on that day, as an integer."""
 
-DEFAULTS = HistorySettings()
 
-
-def transitions(
-    purchases: DataFrame, as_of: datetime, settings: HistorySettings = DEFAULTS
-) -> DataFrame:
+def transitions(purchases: DataFrame, as_of: datetime, settings: HistorySettings) -> DataFrame:
     """Rank per item the items bought some purchases later, nearer and younger ones first.
 
     Two purchases at distance d, up to the window, add 1/d from the earlier to the later, faded by
@@ -50,9 +46,7 @@ def transitions(
     return _nearest("transitions", purchases, as_of, settings)
 
 
-def together(
-    purchases: DataFrame, as_of: datetime, settings: HistorySettings = DEFAULTS
-) -> DataFrame:
+def together(purchases: DataFrame, as_of: datetime, settings: HistorySettings) -> DataFrame:
     """Rank per item the items that a shopper bought on the same UTC day.
 
     Each shopper counts once a day, faded by its age; `weight` is the share of the item's total
@@ -61,9 +55,7 @@ def together(
     return _nearest("together", purchases, as_of, settings)
 
 
-def co_purchases(
-    purchases: DataFrame, as_of: datetime, settings: HistorySettings = DEFAULTS
-) -> DataFrame:
+def co_purchases(purchases: DataFrame, as_of: datetime, settings: HistorySettings) -> DataFrame:
     """Rank per item the items that the same shoppers bought, whenever.
 
     A shopper of n different items adds 1 / log2(2 + n) to each pair of them, because who buys

@@ -20,7 +20,7 @@ from features.quality.late import LATE, stored
 from features.quality.profile import Numbers, Profile, profile
 from features.quality.rules import RULES
 from features.quality.watch import breaches, daily, watch
-from features.settings import QualitySettings
+from features.settings import HistorySettings, QualitySettings
 from tests.features.shop import day
 
 AS_OF = day("2024-03-01")
@@ -39,9 +39,9 @@ def test_what_the_jobs_make_passes_the_border(purchases, items):
         "user_history": user_history(bought, AS_OF, 50),
         "item_stats": item_stats(bought, shelf, AS_OF),
         "item_days": item_days(bought, AS_OF),
-        "transitions": transitions(bought, AS_OF),
-        "together": together(bought, AS_OF),
-        "co_purchases": co_purchases(bought, AS_OF),
+        "transitions": transitions(bought, AS_OF, HistorySettings()),
+        "together": together(bought, AS_OF, HistorySettings()),
+        "co_purchases": co_purchases(bought, AS_OF, HistorySettings()),
     }
     assert set(views) == set(RULES) - {"user_embedding", "item_embedding", *LATE}
     for name, view in views.items():
