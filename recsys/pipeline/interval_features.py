@@ -19,6 +19,7 @@ from recsys.pipeline.lock import making
 from recsys.pipeline.moments import RunMoments
 from recsys.pipeline.observer import Observer
 from recsys.pipeline.stage import Context, code_digest
+from recsys.pipeline.stages import STAGES
 from recsys.pipeline.step import PATIENCE, opened
 from recsys.settings import Settings, dump
 
@@ -52,7 +53,7 @@ def features(
         recipe = {
             "taught": taught,
             "end": end.isoformat(),
-            "code": code_digest("features", __name__),
+            "code": _code(),
             TABLES: lineage[TABLES],
             **_counting(settings),
         }
@@ -73,9 +74,19 @@ def _end(tables: Artifact, serve: datetime) -> datetime:
 
 
 def counted_alike(standing: Artifact, settings: Settings) -> bool:
-    """Whether the standing features were counted by these settings; else no day can be added."""
-    told = standing.manifest.parameters
-    return all(told.get(key) == value for key, value in _counting(settings).items())
+    """Whether the standing features were counted by this code and these settings.
+
+    Otherwise no day can be added to them: the sum would be neither the one nor the other.
+    """
+    told = standing.manifest
+    trained = next(stage for stage in STAGES if stage.kind == FEATURES)
+    code = {_code(), code_digest(*trained.code, trained.module)}
+    alike = all(told.parameters.get(key) == value for key, value in _counting(settings).items())
+    return alike and told.code in code
+
+
+def _code() -> str:
+    return code_digest(FEATURES, __name__)
 
 
 def _counting(settings: Settings) -> dict[str, Any]:

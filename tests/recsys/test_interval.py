@@ -84,7 +84,7 @@ def test_a_back_fill_in_any_order_is_the_same(home: Home, tmp_path: Path) -> Non
 
 
 @pytest.mark.slow
-def test_a_day_is_not_added_to_features_of_other_settings(home: Home) -> None:
+def test_a_day_is_not_added_to_features_of_other_settings_or_other_code(home: Home) -> None:
     settings = load()
     store, data = ArtifactStore(settings.home), lineage.of_data(settings)
     standing = store.open("features", data["features"])
@@ -95,8 +95,9 @@ def test_a_day_is_not_added_to_features_of_other_settings(home: Home) -> None:
     assert not interval_features.counted_alike(standing, other)
     older = dict(standing.manifest.parameters)
     del older["features.history.pair_half_life_days"]
-    manifest = replace(standing.manifest, parameters=older)
-    assert not interval_features.counted_alike(replace(standing, manifest=manifest), settings)
+    for change in ({"parameters": older}, {"code": "0123456789abcdef"}):
+        other_one = replace(standing, manifest=replace(standing.manifest, **change))
+        assert not interval_features.counted_alike(other_one, settings)
 
 
 @pytest.mark.slow
