@@ -50,6 +50,11 @@ class SlowStoreError(StoreError):
     """The online store did not answer within the deadline."""
 
 
+def too_late(seconds: float, where: str) -> SlowStoreError:
+    """Say how long was waited for a store."""
+    return SlowStoreError(f"no answer within {seconds * 1_000:.0f} ms", where=where)
+
+
 class VersionMismatchError(FeaturesError):
     """Two things that must share a version don't."""
 

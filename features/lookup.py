@@ -16,7 +16,6 @@ from features.errors import FeaturesError, SlowStoreError
 from features.instants import from_micros, to_micros
 from features.materialize import APPLY
 from features.online.base import Found, OnlineStore
-from features.online.deadline import Timed
 from features.online.layout import Stored, View, entity_key
 from features.repo.views import SPECS, layout, user_views
 from features.store import FeatureRepo
@@ -152,11 +151,7 @@ class Lookup:
             // _MICROSECOND
             for view in self._views
         }
-        self._timed = Timed(lambda: repo.connect(2 * self._deadline), repo.place_or_setting)
-
-    @property
-    def _deadline(self) -> float:
-        return self.repo.settings.deadline_ms / 1_000
+        self._asking = repo.in_time()
 
     def lookup(self, users: Sequence[str], now: datetime | None = None) -> list[ShopperRow]:
         """One row per shopper asked for, in their order; ages are measured at `now`."""
@@ -169,13 +164,13 @@ class Lookup:
 
     def close(self) -> None:
         """Let go of the connections."""
-        self._timed.close()
+        self._asking.close()
 
     def _lookup(self, users: Sequence[str], now: int) -> list[ShopperRow]:
         keys = [entity_key("user_id", name) for name in users]
         try:
             self.repo.check([])
-            found = self._timed.ask(lambda store: self._read(store, keys), self._deadline)
+            found = self._asking.ask(lambda store: self._read(store, keys))
         except SlowStoreError as error:
             return self._none(users, Outcome.SLOW, str(error))
         except FeaturesError as error:

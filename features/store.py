@@ -18,7 +18,8 @@ from features.errors import StoreError, extra
 from features.instants import from_micros, to_micros, utc
 from features.materialize import APPLY, Latest, latest, offline_exists, rows_of, write, write_rows
 from features.online.base import OnlineStore
-from features.online.connect import connect, place, secrets
+from features.online.connect import connect, in_time, place, secrets
+from features.online.deadline import Asking
 from features.online.layout import entity_key
 from features.repo.config import config, own_spark_settings, quiet, registry_url, told
 from features.repo.entities import item, user
@@ -61,11 +62,11 @@ class FeatureRepo:
     @cached_property
     def online(self) -> OnlineStore:
         """The online store, for one thread at a time."""
-        return self.connect()
+        return connect(self.home.absolute(), self.settings)
 
-    def connect(self, timeout: float | None = None) -> OnlineStore:
-        """Another way in to the online store; `timeout` in seconds, for servers."""
-        return connect(self.home.absolute(), self.settings, timeout)
+    def in_time(self) -> Asking:
+        """How to ask the online store within the deadline, for several threads at once."""
+        return in_time(self.home.absolute(), self.settings, self.place_or_setting)
 
     @property
     def place(self) -> str:

@@ -7,6 +7,7 @@ from urllib.parse import SplitResult, parse_qs, unquote, urlsplit
 
 from features.errors import StoreError
 from features.online.base import OnlineStore
+from features.online.deadline import Asking, Here, Timed
 from features.online.sqlite import SqliteStore
 from features.settings import StoreSettings
 
@@ -19,9 +20,9 @@ _SETTING = "features.store.connection"
 
 
 def connect(home: Path, settings: StoreSettings, timeout: float | None = None) -> OnlineStore:
-    """The online store of the settings, not yet connected; `timeout` in seconds, for servers."""
+    """The online store of the settings, not yet connected; `timeout` in seconds, for reading."""
     if settings.online == "sqlite":
-        return SqliteStore(settings.project, home / "online.db")
+        return SqliteStore(settings.project, home / "online.db", timeout)
     where = _server(settings)
     if settings.online == "redis":
         from features.online.redis import RedisStore
@@ -36,6 +37,14 @@ def connect(home: Path, settings: StoreSettings, timeout: float | None = None) -
     if timeout:
         options["connect_timeout"] = max(2, round(timeout))  # libpq knows no shorter one
     return PostgresStore(settings.project, options)
+
+
+def in_time(home: Path, settings: StoreSettings, where: str) -> Asking:
+    """How to ask the online store within the deadline of the settings."""
+    seconds = settings.deadline_ms / 1_000
+    if settings.online == "sqlite":  # to change threads twice takes longer than it does
+        return Here(lambda: connect(home, settings, seconds))
+    return Timed(lambda: connect(home, settings, 2 * seconds), where, seconds)
 
 
 def feast_config(home: Path, settings: StoreSettings) -> dict[str, Any]:

@@ -5,10 +5,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import cached_property, lru_cache
+from math import inf
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
-from features.errors import StoreError
+from features.errors import StoreError, too_late
 from features.online.base import Changes, Found, OnlineStore
 from features.online.layout import Row, Stored, View
 
@@ -16,16 +18,22 @@ _PATIENCE = 30.0  # seconds to wait for another writer
 _COLUMNS = "entity_key, feature_name, value, value_text, event_ts, created_ts"
 _CACHE_KIB, _PAGES_IN_LOG = 32_768, 8_000
 _KEYS_PER_QUERY = 10_000  # SQLite takes 32,766 parameters
+_LATE = {sqlite3.SQLITE_INTERRUPT, sqlite3.SQLITE_BUSY}
+_STEPS = 10_000  # of SQLite's machine between two looks at the clock; milliseconds
 
 
 class SqliteStore(OnlineStore):
-    """One file; writers wait for each other, readers for nobody."""
+    """One file; writers wait for each other, readers for nobody.
+
+    Connected with a `timeout` in seconds, for looking up, a read ends within it.
+    """
 
     precision = 1_000_000
 
-    def __init__(self, project: str, path: Path) -> None:
+    def __init__(self, project: str, path: Path, timeout: float | None = None) -> None:
         super().__init__(project)
-        self.path = path
+        self.path, self._timeout = path, timeout
+        self._until = inf
 
     @cached_property
     def _connection(self) -> sqlite3.Connection:
@@ -34,22 +42,27 @@ class SqliteStore(OnlineStore):
         connection = sqlite3.connect(
             f"{self.path.absolute().as_uri()}?mode=rw",
             uri=True,
-            timeout=_PATIENCE,
+            timeout=self._timeout or _PATIENCE,
             isolation_level=None,
             check_same_thread=False,
         )
         connection.text_factory = bytes
         connection.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
         connection.execute(f"PRAGMA wal_autocheckpoint = {_PAGES_IN_LOG}")
+        if self._timeout:
+            connection.set_progress_handler(lambda: monotonic() > self._until, _STEPS)
         return connection
 
     def read(self, views: Sequence[View], keys: Sequence[bytes]) -> Found:
         """Read rows of several views by their keys."""
+        self._until = monotonic() + (self._timeout or inf)
         found = {}
         for view in views:
             try:
                 found[view.name] = self._rows(view, keys)
             except sqlite3.OperationalError as error:
+                if self._timeout and error.sqlite_errorcode & 0xFF in _LATE:
+                    raise too_late(self._timeout, str(self.path)) from error
                 if "no such table" not in str(error):
                     raise
         return found

@@ -1,9 +1,11 @@
 """Whatever is wrong with a store, a look-up comes back with an outcome that says so."""
 
 import socket
+import sqlite3
 import subprocess
 import sys
 import time
+from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 
@@ -140,10 +142,39 @@ def test_a_slow_server_is_an_outcome_in_time(kind, hanging, tmp_path):
         assert "no answer within 150 ms" in rows[0].views["user_history"].reason
 
 
+ENDLESS = """
+    CREATE VIEW "{name}" AS
+    WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n)
+    SELECT CAST(i AS BLOB) AS entity_key, '' AS feature_name, x'' AS value, i AS event_ts FROM n
+"""
+
+
+@pytest.mark.parametrize("what", ["held by another", "endless"])
+def test_a_slow_file_is_an_outcome_in_time(what, tmp_path):
+    repo = FeatureRepo(tmp_path / "home", StoreSettings(deadline_ms=50))
+    repo.apply(tmp_path / "offline")
+    with closing(sqlite3.connect(tmp_path / "home" / "online.db")) as other:
+        if what == "endless":
+            name = f"{repo.settings.project}_user_profile"
+            other.executescript(f'DROP TABLE "{name}"; {ENDLESS.format(name=name)}')
+        else:
+            other.execute("PRAGMA locking_mode = EXCLUSIVE")
+            other.execute("BEGIN EXCLUSIVE")
+        lookup = Lookup(repo, None, lambda: AS_OF)
+        for _ in range(3):
+            began = time.perf_counter()
+            (row,) = lookup.lookup(["ann"])
+            assert time.perf_counter() - began < 1
+            assert row.found is Known.SLOW
+            assert "no answer within 50 ms" in row.views["user_history"].reason
+    if what == "held by another":
+        assert lookup.lookup(["ann"])[0].found is Known.UNKNOWN
+
+
 @pytest.mark.parametrize("kind", ["redis", "postgres"])
 def test_a_server_that_hangs_is_not_asked_without_end(kind, hanging, tmp_path):
     lookup = Lookup(unreachable(kind, hanging, tmp_path / "home", 10), None, lambda: AS_OF)
-    lookup._timed._connect = lambda: time.sleep(60)
+    lookup._asking._connect = lambda: time.sleep(60)
     reasons = [lookup.lookup(["ann"])[0].views["user_history"].reason for _ in range(18)]
     assert "no answer within 10 ms" in reasons[0]
     assert "16 earlier questions still wait" in reasons[-1]
