@@ -219,12 +219,11 @@ def gradients(trained, adapted, hypernet, users, ids, backward_inside=True):
 def checkpointed(trained):
     model = trained.lm.model
     model.gradient_checkpointing_enable({"use_reentrant": False})
-    model.enable_input_require_grads()
     model.train()
     yield trained
     model.eval()
     model.gradient_checkpointing_disable()
-    model.disable_input_require_grads()
+    model.disable_input_require_grads()  # enabled with it, but not disabled
 
 
 def test_under_gradient_checkpointing_gradients_are_the_same(
