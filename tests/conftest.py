@@ -1,8 +1,11 @@
-"""What all tests share: one Spark session and one home per run, and who may be missing."""
+"""What all tests share: a Spark session per process, one home, and who may be missing."""
 
+import fcntl
 import os
+import pickle
 import shutil
 import socket
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +21,10 @@ if TYPE_CHECKING:
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")  # tests fetch nothing
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+
+# pyspark ends a process whose main module has no file, which is so in a process of pytest-xdist
+if not hasattr(main := sys.modules["__main__"], "__file__"):
+    main.__file__ = __file__
 
 SERVERS = {"postgres": ("PostgreSQL", 5432), "redis": ("Redis", 6379)}
 
@@ -71,7 +78,7 @@ def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -
 
 @pytest.fixture(scope="session")
 def spark() -> Iterator["SparkSession"]:
-    """The one Spark session of the run."""
+    """The one Spark session of the process."""
     from features.settings import SparkSettings
     from features.spark import session
 
@@ -91,13 +98,23 @@ class Home:
 
 @pytest.fixture(scope="session")
 def published(spark: "SparkSession", tmp_path_factory: pytest.TempPathFactory) -> Home:
-    """One run of the whole way, shared; who changes it takes `home` instead."""
+    """One run of the whole way, shared; who changes it takes `home` instead.
+
+    Of several processes the first makes it, the others wait; each has a copy of its own to open.
+    """
     from recsys.pipeline.run import run
     from tests import tiny
 
-    folder = tmp_path_factory.mktemp("a tiny shop")
-    raw = tiny.shop(folder / "raw", seed=1)
-    return Home(folder / "home", folder / "raw", run(tiny.settings(folder / "home"), raw=raw))
+    own = tmp_path_factory.mktemp("a tiny shop")
+    folder = own.parent.parent if "PYTEST_XDIST_WORKER" in os.environ else own.parent
+    made = folder / "the first tiny shop"
+    with (folder / "tiny-shop.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (made / "result.pickle").exists():
+            result = run(tiny.settings(made / "home"), raw=tiny.shop(made / "raw", seed=1))
+            (made / "result.pickle").write_bytes(pickle.dumps(result))
+        shutil.copytree(made, own, symlinks=True, dirs_exist_ok=True)
+    return Home(own / "home", own / "raw", pickle.loads((own / "result.pickle").read_bytes()))
 
 
 @pytest.fixture(scope="session")

@@ -40,13 +40,13 @@ def test_exactly_one_format_recognises_a_file(file):
     assert detect(head, file) == (get(name), table)
 
 
-@pytest.mark.parametrize("member", formats().values(), ids=str)
+@pytest.mark.parametrize("member", formats().values(), ids=formats())
 @pytest.mark.parametrize("head", [[], [""], ["\x7f"], ["{}"], ["a,b"], ["{" * 5000], ['"' * 999]])
 def test_no_format_claims_nonsense(member, head):
     assert member.recognise(head) is None
 
 
-@pytest.mark.parametrize("member", formats().values(), ids=str)
+@pytest.mark.parametrize("member", formats().values(), ids=formats())
 def test_a_format_says_what_it_is(member):
     assert member.about
     assert member.tables
