@@ -31,9 +31,9 @@ airflow: $(VENV)/.ready  ## Airflow with our DAGs, over the home; the built-in s
 	@test -e "$(TAILOR_HOME)/releases/current" || $(BIN)/tailor --home "$(TAILOR_HOME)" demo
 	@$(BIN)/tailor --home "$(TAILOR_HOME)" airflow start
 
-# a file's tests stay together: every process has one Spark session, and a file's fixtures are made once
-test: $(VENV)/.ready  ## all tests, in a process for each core
-	@$(BIN)/python -m pytest -n logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder
+# a file's tests stay together, the slow ones last; each process has a Spark session, and takes 6 GB
+test: $(VENV)/.ready  ## all tests, in two processes
+	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 check: $(VENV)/.ready  ## lint, format, types, import arrows
 	@$(BIN)/ruff check .
