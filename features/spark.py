@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
+from urllib.parse import quote
 
 from features.errors import FeaturesError, extra
 from features.settings import SparkSettings
@@ -17,7 +18,9 @@ with extra("features"):
     from pyspark import SparkContext
     from pyspark.sql import SparkSession
 
+JARS = Path(pyspark.__file__).parent / "jars"
 _NO_WORD = "-Xlog:cds=off -Xlog:cds+dynamic=off"  # of classes that can't be kept
+_AS_IN_A_URL = "/:@&=+$,!'()*"
 _LOGGING = Path(__file__).with_name("log4j2.json")
 
 
@@ -81,12 +84,22 @@ def archive() -> Path:
     return Path(sys.prefix) / "share" / "tailor" / f"spark-{pyspark.__version__}.jsa"
 
 
+def keepable(jars: Path) -> bool:
+    """Whether Java can keep the classes of jars there: it looks for them as a URL writes them."""
+    return quote(jars.as_posix(), safe=_AS_IN_A_URL) == jars.as_posix()
+
+
 def record(settings: SparkSettings, rehearsal: Callable[[SparkSession], None]) -> Path:
     """Keep the classes that Java loads for a rehearsal; later starts need seconds less.
 
     Java calls it an archive for class data sharing. It fits one Java and one set of jars; with
     others, Java passes it over.
     """
+    if not keepable(JARS):
+        raise FeaturesError(
+            "Java keeps no classes of jars under a path with a space, or letters that a URL "
+            "writes otherwise", where=str(JARS), fix="nothing needs it but speed; install elsewhere",
+        )  # fmt: skip
     kept = archive()
     try:
         kept.parent.mkdir(parents=True, exist_ok=True)

@@ -5,6 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from features import spark as spark_module
+from features.errors import FeaturesError
+from features.settings import SparkSettings
 from recsys.artifacts import ArtifactStore
 from recsys.pipeline.observer import Silent
 from recsys.pipeline.stage import Context
@@ -86,7 +89,25 @@ else:
 """
 
 
+@pytest.mark.parametrize("path", ["/opt/a b/jars", "/opt/größe/jars", "/opt/100%/jars"])
+def test_jars_that_java_would_not_find_again_are_refused(path, monkeypatch, tmp_path):
+    monkeypatch.setattr(spark_module, "JARS", Path(path))
+    monkeypatch.setattr(sys, "prefix", str(tmp_path))
+    with pytest.raises(FeaturesError, match="a path with a space") as refused:
+        spark_module.record(SparkSettings(), lambda spark: None)
+    assert refused.value.where == path
+    assert [*tmp_path.iterdir()] == []
+
+
+def test_usual_paths_are_kept():
+    assert spark_module.keepable(Path("/opt/my-app_1.2+3/lib/python3.11/pyspark/jars"))
+
+
 @pytest.mark.slow
+@pytest.mark.skipif(
+    not spark_module.keepable(spark_module.JARS),
+    reason="Java keeps nothing of jars under this path",
+)
 def test_what_java_loads_is_kept_and_what_does_not_fit_is_passed_over(tmp_path):
     done = subprocess.run(
         [sys.executable, "-c", KEPT, str(tmp_path / "a b" / "prefix")],
