@@ -98,8 +98,10 @@ def record(settings: SparkSettings, rehearsal: Callable[[SparkSession], None]) -
     if not keepable(JARS):
         raise FeaturesError(
             "Java keeps no classes of jars under a path with a space, or letters that a URL "
-            "writes otherwise", where=str(JARS), fix="nothing needs it but speed; install elsewhere",
-        )  # fmt: skip
+            "writes otherwise",
+            where=str(JARS),
+            fix="nothing needs it but speed; install elsewhere",
+        )
     kept = archive()
     try:
         kept.parent.mkdir(parents=True, exist_ok=True)
