@@ -19,7 +19,7 @@ $(VENV)/.ready: pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check "$(TORCH)"
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable ".[all,dev]"
 	$(BIN)/tailor doctor >/dev/null
-	@$(BIN)/tailor features warm >/dev/null 2>&1 || echo "Spark starts, but slower than it could: tailor features warm" >&2
+	@$(BIN)/tailor features warm >/dev/null 2>&1 || echo "Spark starts, but slower than it could; $(BIN)/tailor features warm says why" >&2
 	@touch $@
 
 setup: $(VENV)/.ready  ## make .venv with everything in it
