@@ -61,7 +61,7 @@ class SqliteStore(OnlineStore):
             try:
                 found[view.name] = self._rows(view, keys)
             except sqlite3.OperationalError as error:
-                if self._timeout and error.sqlite_errorcode & 0xFF in _LATE:
+                if self._timeout and getattr(error, "sqlite_errorcode", 0) & 0xFF in _LATE:
                     raise too_late(self._timeout, str(self.path)) from error
                 if "no such table" not in str(error):
                     raise
