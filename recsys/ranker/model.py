@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -16,6 +17,7 @@ from recsys.errors import ArtifactError, StageError, extra
 from recsys.parallel import ordered
 from recsys.ranker.features import Features, Shelf, build_features, feature_names
 from recsys.ranker.labels import Labels
+from recsys.ranker.trees import Trees
 from recsys.settings import RankerSettings
 from recsys.shoppers import Shoppers
 from recsys.tables import read_json
@@ -89,9 +91,15 @@ class Ranker:
         self.check(features.names)
         if not len(features.values):
             return features.spread(np.empty(0, np.float32))
-        # one thread: portions of shoppers are what is worked on side by side
-        scores = self.booster.predict(features.values, num_threads=1)
+        if self._trees is not None:
+            scores = self._trees.score(features.values)
+        else:  # one thread: portions of shoppers are what is worked on side by side
+            scores = self.booster.predict(features.values, num_threads=1)
         return features.spread(np.asarray(scores, np.float32))
+
+    @cached_property
+    def _trees(self) -> Trees | None:
+        return Trees.of(self.booster)
 
     def check(self, names: Sequence[str]) -> None:
         """Refuse features of another make."""
