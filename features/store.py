@@ -73,7 +73,7 @@ class FeatureRepo:
         """Where the online store is, without what is secret."""
         return place(self.settings, self.home)
 
-    @property
+    @cached_property
     def place_or_setting(self) -> str:
         """The same where the setting may be wrong: then its name."""
         try:
@@ -84,8 +84,17 @@ class FeatureRepo:
     @property
     def applied(self) -> bool:
         """Whether the registry exists; one on a server is asked only when it is needed."""
+        return self._registry is None or self._registry.is_file()
+
+    @cached_property
+    def _registry(self) -> Path | None:
+        """The file of the registry, where it is one."""
         url = registry_url(self.home, self.settings)
-        return not url.startswith("sqlite:///") or Path(url.removeprefix("sqlite:///")).is_file()
+        return Path(url.removeprefix("sqlite:///")) if url.startswith("sqlite:///") else None
+
+    @cached_property
+    def _secrets(self) -> list[str]:
+        return secrets(self.settings)
 
     def apply(self, offline: Path) -> None:
         """Register entities, views and services over the Parquet folders in `offline`.
@@ -249,7 +258,7 @@ class FeatureRepo:
     @contextmanager
     def telling(self, doing: str) -> Iterator[None]:
         """Tell what goes wrong without what is secret; for several threads at once."""
-        with told(self.place_or_setting, doing, secrets(self.settings)):
+        with told(self.place_or_setting, doing, self._secrets):
             yield
 
     @contextmanager

@@ -81,6 +81,11 @@ class Decision:
         return rungs
 
     @cached_property
+    def named(self) -> frozenset[Rung]:
+        """The rungs that serve anybody."""
+        return frozenset((self.default.rung, *(part.choice.rung for part in self.slices.values())))
+
+    @cached_property
     def document(self) -> dict[str, Any]:
         """As `decision.json` and the report have it."""
         return {

@@ -187,9 +187,11 @@ class Recommender:
         """Say why the group's list is given in place of her own, if so."""
         if highest is Rung.PERSONA:
             return Why.AS_ASKED
-        if self.personas is not None and (self.decided(shoppers) == Rung.PERSONA).any():
-            return Why.GROUP_IS_BETTER
-        return None
+        if self.personas is None or self.decision is None:
+            return None
+        some = Rung.PERSONA in self.decision.named  # else nobody needs to be looked at
+        better = some and (self.decided(shoppers) == Rung.PERSONA).any()
+        return Why.GROUP_IS_BETTER if better else None
 
     def draft(
         self,
