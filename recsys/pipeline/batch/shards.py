@@ -73,7 +73,7 @@ def score_shard(
     shoppers = shoppers_at(context.inputs, MOMENT, catalogue, shard)
     folder.mkdir(parents=True, exist_ok=True)
     aside = path.with_name(f".{path.name}.{time.time_ns():x}")
-    pace = Pace(len(shoppers), shard=shard[0], of=shard[1])
+    pace = Pace(len(shoppers), shard=f"{shard[0]} of {shard[1]}")
     with pq.ParquetWriter(aside, SCHEMA) as writer:
         length = context.settings.lists.length
         for part in recommender.stream(shoppers, length, explain=True):
