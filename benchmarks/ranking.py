@@ -248,7 +248,7 @@ def make_parts(shelf: Shelf, elders: Shoppers, clusters: Longs, rng: np.random.G
     catalogue, size = shelf.catalogue, len(shelf.catalogue)
     follows = make_follows(elders, size)
     links = ItemMatrix(_shares(follows), catalogue.fingerprint)
-    bought = elders.profile("whole", size)
+    bought = elders.profile("whole", size).csr
     both = ItemMatrix(pruned(_off_diagonal(bought.T.tocsr() @ bought), LINKED), links.fingerprint)
     alike = ItemMatrix(make_alike(clusters, rng), links.fingerprint)
     matrices = {

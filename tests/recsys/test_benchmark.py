@@ -1,6 +1,7 @@
 """The benchmark's contract, and its steps on a small shop where they are not slow."""
 
 import json
+import runpy
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from recsys.benchmark.steps import _usual_day
 from recsys.cli import main
 from recsys.errors import StageError
 
+ROOT = Path(__file__).parents[2]
 FIGURES = {
     "raw_to_online_seconds", "next_day_seconds", "peak_mib", "materialize_rows_per_second",
     "feast_materialize_rows_per_second", "lookup_ms_p50", "lookup_1000_users_ms",
@@ -56,3 +58,15 @@ def test_the_further_day_is_the_latest_of_usual_size(tmp_path: Path) -> None:
     table = pa.table({"event_timestamp": pa.array(times, pa.timestamp("us", tz="UTC"))})
     pq.write_table(table, home.tables / "purchases" / "part-0.parquet")
     assert _usual_day(home) == datetime(2024, 1, 3, tzinfo=UTC)
+
+
+def test_the_curves_of_ranking_come_out_of_small_worlds(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+        monkeypatch.setenv(name, "1")  # the script sets them: they come back afterwards
+    ranking = runpy.run_path(str(ROOT / "benchmarks" / "ranking.py"))
+    sizes = {"USERS": (20, 40), "ITEMS": (300, 400), "TIMED": 20, "ROUNDS": 5}
+    ranking["curves"].__globals__.update(sizes)
+    curves = ranking["curves"](seed=0)
+    for against in ("against_users", "against_items"):
+        assert all(point["seconds_per_1000"] > 0 for point in curves[against]["points"])
+    assert [point["items"] for point in curves["against_items"]["points"]] == [300, 400]
