@@ -81,7 +81,7 @@ class Decision:
         return rungs
 
     @cached_property
-    def named(self) -> frozenset[Rung]:
+    def in_use(self) -> frozenset[Rung]:
         """The rungs that serve anybody."""
         return frozenset((self.default.rung, *(part.choice.rung for part in self.slices.values())))
 

@@ -189,7 +189,7 @@ class Recommender:
             return Why.AS_ASKED
         if self.personas is None or self.decision is None:
             return None
-        some = Rung.PERSONA in self.decision.named  # else nobody needs to be looked at
+        some = Rung.PERSONA in self.decision.in_use  # else nobody needs to be looked at
         better = some and (self.decided(shoppers) == Rung.PERSONA).any()
         return Why.GROUP_IS_BETTER if better else None
 

@@ -23,9 +23,7 @@ _ZERO = np.float32(1e-35)  # what is no further from zero is zero to LightGBM
 _ALL = (1 << MOST_LEAVES) - 1
 # a set's lowest leaf, times this, has six first bits of its own (a de Bruijn sequence)
 _SPREAD = 0x022F_DD63_CC95_386D
-_LOWEST = np.zeros(MOST_LEAVES, np.int64)
-for _leaf in range(MOST_LEAVES):
-    _LOWEST[(_SPREAD << _leaf & _ALL) >> 58] = _leaf
+_LOWEST = np.argsort([(_SPREAD << leaf & _ALL) >> 58 for leaf in range(MOST_LEAVES)])
 
 
 class _Split(NamedTuple):
