@@ -114,7 +114,7 @@ def _repo(args: argparse.Namespace, folder: Path, how: str) -> FeatureRepo:
         online=args.online,
         connection=SecretStr(args.connection),
     )
-    repo = FeatureRepo(folder / how, settings)
+    repo = FeatureRepo(folder / how, settings, shipped=how == "feast")
     repo.apply(folder / "offline")
     return repo
 

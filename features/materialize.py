@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from features.errors import StoreError, extra
 from features.online.base import Found, OnlineStore
 from features.online.layout import Row, Stored, View, entity_key
-from features.online.values import arrow_type, encode, texts
+from features.online.values import arrow_type, encode
 from features.repo.types import String
 
 with extra("features"):
@@ -122,7 +122,7 @@ def write_rows(store: OnlineStore, view: View, rows: list[Row], *, replace: bool
     changes = store.change(
         [view],
         [row.key for row in rows],
-        lambda found: {view.name: _changed(store, view, rows, found, replace=replace)},
+        lambda found: {view.name: _changed(view, rows, found, replace=replace)},
     )
     return len(changes[view.name])
 
@@ -144,34 +144,28 @@ def rows_of(view: View, table: Any) -> list[Row]:
         raise StoreError(f"no column {', '.join(missing)}", where=view.name)
     columns = {name: _chunk(table[name]) for name in view.names}
     messages = [encode(kind, columns[name]) for name, kind in view.columns.items()]
-    words = [texts(kind, columns[name]) for name, kind in view.columns.items()]
     keys = [
         entity_key(view.join_key, value)
         for value in table[view.join_key].cast(arrow_type(String)).to_pylist()
     ]
     event, created = (_micros(table[name]).tolist() for name in TIMES)
-    per_row = (keys, event, created, zip(*messages, strict=True), zip(*words, strict=True))
-    return [Row(*parts) for parts in zip(*per_row, strict=True)]
+    per_row = zip(keys, event, created, zip(*messages, strict=True), strict=True)
+    return [Row(*parts) for parts in per_row]
 
 
-def _changed(
-    store: OnlineStore, view: View, rows: list[Row], found: Found, *, replace: bool
-) -> list[Row]:
+def _changed(view: View, rows: list[Row], found: Found, *, replace: bool) -> list[Row]:
     """Leave out the rows that are there already, and those that would go back in time."""
     if view.name not in found:
         raise StoreError("the online store has no place for it", where=view.name, fix=APPLY)
     stored = found[view.name]
-    return [row for row in rows if _differs(store, view, row, stored.get(row.key), replace)]
+    return [row for row in rows if _differs(view, row, stored.get(row.key), replace)]
 
 
-def _differs(
-    store: OnlineStore, view: View, row: Row, stored: Stored | None, replace: bool
-) -> bool:
+def _differs(view: View, row: Row, stored: Stored | None, replace: bool) -> bool:
     if stored is None:
         return True
-    event = store.at_precision(row.event)
-    if event != stored.event:
-        return replace or event > stored.event
+    if row.event != stored.event:
+        return replace or row.event > stored.event
     messages = stored.messages
     return any(
         messages.get(name) != message

@@ -5,9 +5,8 @@ written and read by `features.online`, in Feast's layout, many times faster. Lig
 loads when the registry is asked. Freshness is not judged here: see `features.lookup`.
 """
 
-import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
@@ -21,6 +20,7 @@ from features.online.base import OnlineStore
 from features.online.connect import connect, in_time, place, secrets
 from features.online.deadline import Asking
 from features.online.layout import entity_key
+from features.online.sqlite import remove_former
 from features.repo.config import config, own_spark_settings, quiet, registry_url, told
 from features.repo.entities import item, user
 from features.repo.services import feature_services
@@ -46,10 +46,14 @@ class ViewStatus:
 
 
 class FeatureRepo:
-    """The store over one folder: what is not on a server lies in `home`."""
+    """The store over one folder: what is not on a server lies in `home`.
 
-    def __init__(self, home: Path, settings: StoreSettings) -> None:
-        self.home, self.settings = home, settings
+    If `shipped`, Feast has its own SQLite store instead of ours, which only Feast reads and writes:
+    to compare with.
+    """
+
+    def __init__(self, home: Path, settings: StoreSettings, *, shipped: bool = False) -> None:
+        self.home, self.settings, self._shipped = home, settings, shipped
 
     @cached_property
     def store(self) -> Any:
@@ -57,7 +61,9 @@ class FeatureRepo:
         with extra("features"):  # Feast takes seconds to import
             from feast import FeatureStore
 
-        return FeatureStore(config=config(self.home.absolute(), self.settings))
+        return FeatureStore(
+            config=config(self.home.absolute(), self.settings, shipped=self._shipped)
+        )
 
     @cached_property
     def online(self) -> OnlineStore:
@@ -106,8 +112,7 @@ class FeatureRepo:
             views = feature_views(offline.absolute(), self.settings.max_age_of)
             self.store.apply([user(), item(), *views.values(), *feature_services(views)])
             if self.settings.online == "sqlite":
-                with closing(sqlite3.connect(self.home / "online.db")) as online:
-                    online.execute("PRAGMA journal_mode=WAL")  # readers don't wait for writers
+                remove_former(self.home)
 
     def materialize(
         self,

@@ -15,9 +15,6 @@ Changes = Mapping[str, Sequence[Row]]
 class OnlineStore(ABC):
     """One online store in Feast's layout. Not for use by several threads at once."""
 
-    precision = 1
-    """What it can tell apart in time, in microseconds."""
-
     def __init__(self, project: str) -> None:
         self.project = project
 
@@ -44,7 +41,3 @@ class OnlineStore(ABC):
     @abstractmethod
     def close(self) -> None:
         """Let go of the connection."""
-
-    def at_precision(self, event: int) -> int:
-        """A time as the store would give it back."""
-        return event // self.precision * self.precision

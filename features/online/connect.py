@@ -8,7 +8,7 @@ from urllib.parse import SplitResult, parse_qs, unquote, urlsplit
 from features.errors import StoreError
 from features.online.base import OnlineStore
 from features.online.deadline import Asking, Here, Timed
-from features.online.sqlite import SqliteStore
+from features.online.sqlite import SqliteStore, file_of
 from features.settings import StoreSettings
 
 _SCHEMES = {"redis": ("redis", "rediss"), "postgres": ("postgresql", "postgres")}
@@ -22,7 +22,7 @@ _SETTING = "features.store.connection"
 def connect(home: Path, settings: StoreSettings, timeout: float | None = None) -> OnlineStore:
     """The online store of the settings, not yet connected; `timeout` in seconds, for reading."""
     if settings.online == "sqlite":
-        return SqliteStore(settings.project, home / "online.db", timeout)
+        return SqliteStore(settings.project, file_of(home), timeout)
     where = _server(settings)
     if settings.online == "redis":
         from features.online.redis import RedisStore
@@ -47,10 +47,12 @@ def in_time(home: Path, settings: StoreSettings, where: str) -> Asking:
     return Timed(lambda: connect(home, settings, 2 * seconds), where, seconds)
 
 
-def feast_config(home: Path, settings: StoreSettings) -> dict[str, Any]:
-    """The same store, as Feast's configuration wants it."""
+def feast_config(home: Path, settings: StoreSettings, *, shipped: bool = False) -> dict[str, Any]:
+    """The same store, as Feast's configuration wants it; or Feast's own SQLite, if `shipped`."""
     if settings.online == "sqlite":
-        return {"type": "sqlite", "path": str(home / "online.db")}
+        ours = {"type": "features.online.for_feast.SqliteRowsOnlineStore", "path": file_of(home)}
+        theirs = {"type": "sqlite", "path": home / "shipped.db"}
+        return {name: str(value) for name, value in (theirs if shipped else ours).items()}
     where = _server(settings)
     if settings.online == "redis":
         return {"type": "redis", "connection_string": _feast_redis(_redis_options(where))}
@@ -70,7 +72,7 @@ def feast_config(home: Path, settings: StoreSettings) -> dict[str, Any]:
 def place(settings: StoreSettings, home: Path) -> str:
     """Where the online store is, in words that may be shown: no password."""
     if settings.online == "sqlite":
-        return str(home / "online.db")
+        return str(file_of(home))
     where = _server(settings)
     return f"{settings.online} at {where.hostname}:{where.port or _port(where)}{where.path}"
 

@@ -33,19 +33,23 @@ class View:
         """Read one feature of a stored row."""
         return dict(self._decoders)[name](messages.get(name))
 
+    def texts(self, messages: Sequence[bytes]) -> list[str | None]:
+        """What Feast puts beside the values of a row."""
+        kinds = self.columns.values()
+        return [values.text(*pair) for pair in zip(kinds, messages, strict=True)]
+
     @cached_property
     def _decoders(self) -> list[tuple[str, Callable[[bytes | None], Any]]]:
         return [(name, values.decoder(kind)) for name, kind in self.columns.items()]
 
 
 class Row(NamedTuple):
-    """One row to write: messages and texts in the order of the view's columns."""
+    """One row to write: messages in the order of the view's columns."""
 
     key: bytes
     event: int  # microseconds since 1970, UTC
     created: int
     messages: Sequence[bytes]
-    texts: Sequence[str | None]
 
 
 class Stored:
@@ -54,7 +58,7 @@ class Stored:
     __slots__ = ("_raw", "_unpack", "event")
 
     def __init__(self, event: int, raw: Any, unpack: Callable[[Any], dict[str, bytes]]) -> None:
-        self.event = event  # microseconds since 1970, at the precision of the store
+        self.event = event  # microseconds since 1970
         self._raw, self._unpack = raw, unpack
 
     @property

@@ -98,7 +98,7 @@ class PostgresStore(OnlineStore):
                 [row.key for row in rows for _ in range(width)],
                 names * len(rows),
                 [message for row in rows for message in row.messages],
-                [text for row in rows for text in row.texts],
+                [text for row in rows for text in view.texts(row.messages)],
                 [_datetime(row.event) for row in rows for _ in range(width)],
                 [_datetime(row.created) for row in rows for _ in range(width)],
             ],

@@ -1,21 +1,25 @@
-"""Feast's SQLite store: a table per view, a row per entity and feature."""
+"""The SQLite store: a table per view, a row per entity, its values in one message of Feast's.
+
+Feast's own SQLite store has a row per entity and feature, each of them in three B-trees. Here a row
+is Feast's `RepeatedValue`: the values of all features, one after another. Which features these are
+stands in a table of its own, once, and the row says where. Feast reads and writes it all through
+`features.online.for_feast`.
+"""
 
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from datetime import UTC, datetime
-from functools import cached_property, lru_cache
+from contextlib import closing, contextmanager
+from functools import cached_property
 from math import inf
 from pathlib import Path
 from time import monotonic
-from typing import Any
 
 from features.errors import StoreError, too_late
 from features.online.base import Changes, Found, OnlineStore
 from features.online.layout import Row, Stored, View
+from features.online.values import entry, read_varint
 
 _PATIENCE = 30.0  # seconds to wait for another writer
-_COLUMNS = "entity_key, feature_name, value, value_text, event_ts, created_ts"
 _CACHE_KIB, _PAGES_IN_LOG = 32_768, 8_000
 _KEYS_PER_QUERY = 10_000  # SQLite takes 32,766 parameters
 _LATE = {sqlite3.SQLITE_INTERRUPT, sqlite3.SQLITE_BUSY}
@@ -28,30 +32,33 @@ class SqliteStore(OnlineStore):
     Connected with a `timeout` in seconds, for looking up, a read ends within it.
     """
 
-    precision = 1_000_000
-
     def __init__(self, project: str, path: Path, timeout: float | None = None) -> None:
         super().__init__(project)
         self.path, self._timeout = path, timeout
         self._until = inf
+        self._features: dict[int, tuple[str, ...]] = {}
 
-    @cached_property
-    def _connection(self) -> sqlite3.Connection:
-        if not self.path.is_file():  # connecting would make it
-            raise StoreError("no online store", where=str(self.path), fix="apply it first")
-        connection = sqlite3.connect(
-            f"{self.path.absolute().as_uri()}?mode=rw",
-            uri=True,
-            timeout=self._timeout or _PATIENCE,
-            isolation_level=None,
-            check_same_thread=False,
-        )
-        connection.text_factory = bytes
-        connection.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
-        connection.execute(f"PRAGMA wal_autocheckpoint = {_PAGES_IN_LOG}")
-        if self._timeout:
-            connection.set_progress_handler(lambda: monotonic() > self._until, _STEPS)
-        return connection
+    def prepare(self, views: Sequence[str]) -> None:
+        """Make the file and a place for each view, where there is none."""
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        with closing(sqlite3.connect(self.path, timeout=_PATIENCE)) as made, made:
+            made.execute("PRAGMA journal_mode=WAL")  # readers don't wait for writers
+            made.execute(
+                f"CREATE TABLE IF NOT EXISTS {self._sets} "
+                "(id INTEGER PRIMARY KEY, features TEXT NOT NULL UNIQUE)"
+            )
+            for view in views:
+                made.execute(
+                    f"CREATE TABLE IF NOT EXISTS {self._table(view)} (entity_key BLOB PRIMARY KEY "
+                    "NOT NULL, event INTEGER NOT NULL, created INTEGER NOT NULL, "
+                    "features INTEGER NOT NULL, row BLOB NOT NULL)"
+                )
+
+    def drop(self, views: Sequence[str]) -> None:
+        """Remove views with all their rows."""
+        with self._transaction():
+            for view in views:
+                self._connection.execute(f"DROP TABLE IF EXISTS {self._table(view)}")
 
     def read(self, views: Sequence[View], keys: Sequence[bytes]) -> Found:
         """Read rows of several views by their keys."""
@@ -77,24 +84,42 @@ class SqliteStore(OnlineStore):
         with self._transaction():
             changes = decide(self.read(views, keys))
             for view in views:
-                self._write(view, changes.get(view.name, ()))
+                if rows := changes.get(view.name, ()):
+                    self._write(view, rows)
         return changes
 
     def erase(self, views: Sequence[View], key: bytes) -> Mapping[str, int]:
         """Remove a key's rows."""
         with self._transaction():
-            return {
-                view.name: self._connection.execute(
-                    f"DELETE FROM {self._table(view)} WHERE entity_key = ?",  # noqa: S608
+            found = self.read(views, [key])
+            for view in views:
+                self._connection.execute(
+                    f"DELETE FROM {self._table(view.name)} WHERE entity_key = ?",  # noqa: S608
                     (key,),
-                ).rowcount
-                for view in views
-            }
+                )
+        return {name: len(rows[key].messages) if rows else 0 for name, rows in found.items()}
 
     def close(self) -> None:
         """Let go of the file."""
         if connection := self.__dict__.pop("_connection", None):
             connection.close()
+
+    @cached_property
+    def _connection(self) -> sqlite3.Connection:
+        if not self.path.is_file():  # connecting would make it
+            raise StoreError("no online store", where=str(self.path), fix="apply it first")
+        connection = sqlite3.connect(
+            f"{self.path.absolute().as_uri()}?mode=rw",
+            uri=True,
+            timeout=self._timeout or _PATIENCE,
+            isolation_level=None,
+            check_same_thread=False,
+        )
+        connection.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
+        connection.execute(f"PRAGMA wal_autocheckpoint = {_PAGES_IN_LOG}")
+        if self._timeout:
+            connection.set_progress_handler(lambda: monotonic() > self._until, _STEPS)
+        return connection
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
@@ -107,50 +132,61 @@ class SqliteStore(OnlineStore):
         self._connection.execute("COMMIT")
 
     def _rows(self, view: View, keys: Sequence[bytes]) -> dict[bytes, Stored]:
-        """Read a line per entity, its features strung together: fetching is what takes time.
-
-        The three strings are made from the same rows in the same order, whatever it is.
-        """
-        found = {}
+        found, features = {}, self._features
         for first in range(0, len(keys), _KEYS_PER_QUERY):
             part = keys[first : first + _KEYS_PER_QUERY]
             rows = self._connection.execute(
-                "SELECT entity_key, max(event_ts), group_concat(feature_name, char(31)), "  # noqa: S608
-                f"group_concat(length(value)), group_concat(value, '') FROM {self._table(view)} "
-                f"WHERE entity_key IN ({','.join('?' * len(part))}) GROUP BY entity_key",
+                f"SELECT entity_key, event, features, row FROM {self._table(view.name)} "  # noqa: S608
+                f"WHERE entity_key IN ({','.join('?' * len(part))})",
                 part,
             )
-            for key, event, *strings in rows:
-                found[key] = Stored(_from_epoch(event), strings, _taken_apart)
+            for key, event, of, row in rows:
+                names = features.get(of) or self._features_of(of)
+                found[key] = Stored(event, (names, row), _taken_apart)
         return found
 
-    def _write(self, view: View, rows: Sequence[Row]) -> None:
-        """All features of an entity in one statement, in the order of the index.
+    def _features_of(self, number: int) -> tuple[str, ...]:
+        """Look up a set of features; what was read of it stays true, as sets are never changed."""
+        asked = f"SELECT features FROM {self._sets} WHERE id = ?"  # noqa: S608
+        (names,) = self._connection.execute(asked, (number,)).fetchone()
+        return self._features.setdefault(number, tuple(names.split("\n")))
 
-        Numbered parameters bind key and times once for all features.
-        """
-        places = sorted((name, 4 + 2 * at) for at, name in enumerate(view.names))
-        values = (f"(?1, '{name}', ?{at}, ?{at + 1}, ?2, ?3)" for name, at in places)
+    def _write(self, view: View, rows: Sequence[Row]) -> None:
+        """Write in the order of the index."""
+        names = ("\n".join(view.names),)
+        execute, sets = self._connection.execute, self._sets
+        execute(f"INSERT OR IGNORE INTO {sets} (features) VALUES (?)", names)  # noqa: S608
+        (of,) = execute(f"SELECT id FROM {sets} WHERE features = ?", names).fetchone()  # noqa: S608
         self._connection.executemany(
-            f"INSERT INTO {self._table(view)} ({_COLUMNS}) VALUES {','.join(values)} "  # noqa: S608
-            "ON CONFLICT (entity_key, feature_name) DO UPDATE SET value = excluded.value, "
-            "value_text = excluded.value_text, event_ts = excluded.event_ts, "
-            "created_ts = excluded.created_ts",
-            (_parameters(row) for row in sorted(rows, key=_key)),
+            f"INSERT INTO {self._table(view.name)} (entity_key, event, created, features, row) "  # noqa: S608
+            "VALUES (?, ?, ?, ?, ?) ON CONFLICT (entity_key) DO UPDATE SET event = excluded.event, "
+            "created = excluded.created, features = excluded.features, row = excluded.row",
+            (
+                (row.key, row.event, row.created, of, b"".join(map(entry, row.messages)))
+                for row in sorted(rows, key=_key)
+            ),
         )
 
-    def _table(self, view: View) -> str:
-        name = f"{self.project}_{view.name}".replace('"', '""')
+    @cached_property
+    def _sets(self) -> str:
+        """The table of the sets of features; no view is called like it, names have no dots."""
+        return self._table(".features")
+
+    def _table(self, view: str) -> str:
+        name = f"{self.project}_{view}".replace('"', '""')
         return f'"{name}"'
 
 
-def _taken_apart(strings: Sequence[bytes]) -> dict[str, bytes]:
-    names, sizes, values = strings
+def _taken_apart(stored: tuple[Sequence[str], bytes]) -> dict[str, bytes]:
+    names, row = stored
     messages, at = {}, 0
-    for name, size in zip(names.decode().split("\x1f"), sizes.split(b","), strict=True):
-        end = at + int(size)
-        messages[name] = values[at:end]
-        at = end
+    for name in names:
+        size = row[at + 1]
+        at += 2
+        if size >= 0x80:
+            size, at = read_varint(row, at - 1)
+        messages[name] = row[at : at + size]
+        at += size
     return messages
 
 
@@ -158,21 +194,12 @@ def _key(row: Row) -> bytes:
     return row.key
 
 
-def _parameters(row: Row) -> list[Any]:
-    told = [row.key, _to_epoch(row.event), _to_epoch(row.created)]
-    for pair in zip(row.messages, row.texts, strict=True):
-        told += pair
-    return told
+def file_of(home: Path) -> Path:
+    """Where the store of a home is."""
+    return home / "online.sqlite"
 
 
-@lru_cache(maxsize=100_000)
-def _to_epoch(moment: int) -> int:
-    """Feast takes the naive UTC time for a local one, and stores the seconds of that."""
-    naive = datetime.fromtimestamp(moment // 1_000_000, UTC).replace(tzinfo=None)
-    return int(naive.timestamp())  # so does whoever reads
-
-
-@lru_cache(maxsize=100_000)
-def _from_epoch(stored: int) -> int:
-    naive = datetime.fromtimestamp(stored)  # noqa: DTZ006
-    return int(naive.replace(tzinfo=UTC).timestamp()) * 1_000_000
+def remove_former(home: Path) -> None:
+    """Remove a file of the former layout, with all it tells of people: nobody reads it any more."""
+    for end in ("", "-wal", "-shm"):
+        (home / f"online.db{end}").unlink(missing_ok=True)

@@ -41,23 +41,16 @@ def encode(kind: FeatureType, column: Any) -> list[bytes]:
     return written
 
 
-def texts(kind: FeatureType, column: Any) -> list[str | None]:
-    """What Feast puts beside a value for searching by text: strings and numbers, no lists."""
-    if isinstance(kind, Array):
-        return [None] * len(column)
-    column = column.cast(arrow_type(kind))
-    if kind is String:
-        return list(column.to_pylist())
-    told: list[str | None] = [*map(str, _numbers(column).tolist())]
-    for row in _nowhere(column):
-        told[row] = None
-    return told
-
-
 def decoder(kind: FeatureType) -> Callable[[bytes | None], Any]:
     """How to read one value; nothing for a null or for what is not there."""
     read = _READERS[kind]
     return lambda message: read(message) if message else None
+
+
+def text(kind: FeatureType, message: bytes) -> str | None:
+    """What Feast puts beside a value for searching by text: strings and numbers, no lists."""
+    value = None if isinstance(kind, Array) or not message else _READERS[kind](message)
+    return None if value is None else str(value)
 
 
 def varint(number: int) -> bytes:
@@ -75,6 +68,12 @@ def varint(number: int) -> bytes:
 
 _SHORT = [bytes([number]) for number in range(0x80)]
 _SHORT_ENTRY = [_ENTRIES + size for size in _SHORT]
+
+
+def entry(content: bytes) -> bytes:
+    """Write one of several in a message: tag, length and content."""
+    size = len(content)
+    return (_SHORT_ENTRY[size] if size < 0x80 else _ENTRIES + varint(size)) + content
 
 
 def read_varint(message: bytes, at: int) -> tuple[int, int]:
@@ -149,15 +148,10 @@ def _list_of(tag: bytes, packed: bytes) -> bytes:
 
 
 def _string_lists(entries: Any, bounds: NDArray[np.int64]) -> list[bytes]:
-    parts = [_entry(text) for text in entries.cast(pa.binary()).to_pylist()]
+    parts = [entry(text) for text in entries.cast(pa.binary()).to_pylist()]
     tag, cuts = _LISTS[String], bounds.tolist()
     contents = [b"".join(parts[a:b]) for a, b in pairwise(cuts)]
     return [tag + varint(len(content)) + content for content in contents]
-
-
-def _entry(text: bytes) -> bytes:
-    size = len(text)
-    return (_SHORT_ENTRY[size] if size < 0x80 else _ENTRIES + varint(size)) + text
 
 
 def _packed(kind: Scalar, entries: Any, bounds: NDArray[np.int64]) -> tuple[bytes, Sequence[int]]:

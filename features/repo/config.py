@@ -18,8 +18,11 @@ if TYPE_CHECKING:
 ROWS_PER_WRITE = 1_000
 
 
-def config(home: Path, settings: StoreSettings) -> "RepoConfig":
-    """Configure Feast: Parquet by Spark offline, the online store and registry of the settings."""
+def config(home: Path, settings: StoreSettings, *, shipped: bool = False) -> "RepoConfig":
+    """Configure Feast: Parquet by Spark offline, the online store and registry of the settings.
+
+    With Feast's own SQLite store instead of ours, if `shipped`.
+    """
     with extra("features"):  # Feast takes seconds to import
         from feast import RepoConfig
         from feast.infra.offline_stores.contrib.spark_offline_store import spark  # noqa: F401
@@ -39,7 +42,7 @@ def config(home: Path, settings: StoreSettings) -> "RepoConfig":
             "path": registry_url(home, settings),
             "serve_features_while_materializing": True,
         },
-        online_store=feast_config(home, settings),
+        online_store=feast_config(home, settings, shipped=shipped),
         offline_store={"type": "spark"},
         batch_engine={"type": "local"},
         materialization={"online_write_batch_size": ROWS_PER_WRITE, "pull_latest_features": True},

@@ -88,10 +88,14 @@ class Home:
         """What goes online."""
         return list(VIEWS)
 
-    def repo(self, settings: Settings, name: str) -> "FeatureRepo":
-        """A feature store of this benchmark's own, whatever the settings' one is called."""
+    def repo(self, settings: Settings, name: str, *, shipped: bool = False) -> "FeatureRepo":
+        """A feature store of this benchmark's own, whatever the settings' one is called.
+
+        As Feast ships it, if `shipped`.
+        """
         from features.store import FeatureRepo
 
         store = settings.features.store
         project = f"{store.project}_benchmark_{name}"
-        return FeatureRepo(self.root / name, store.model_copy(update={"project": project}))
+        own = store.model_copy(update={"project": project})
+        return FeatureRepo(self.root / name, own, shipped=shipped)

@@ -25,7 +25,7 @@ STAMPS = {"event_timestamp", "created_timestamp", "user_id"}
 def writing(home: Home, settings: Settings, as_of: datetime) -> dict[str, float]:
     """Write the same user rows into two empty stores: our way, and as Feast ships it."""
     ours: Any = home.repo(settings, "ours")
-    shipped: Any = home.repo(settings, "shipped")
+    shipped: Any = home.repo(settings, "shipped", shipped=True)
     ways: dict[str, tuple[Any, Callable[..., Any]]] = {
         "materialize_rows_per_second": (ours, ours.materialize),
         "feast_materialize_rows_per_second": (shipped, shipped.materialize_by_feast),

@@ -107,7 +107,7 @@ def vacuum(settings: Settings) -> list[str]:
     files = [
         home / "results.db",
         home / "profiles" / "state.db",
-        home / "feast" / "online.db",
+        home / "feast" / "online.sqlite",
         *sorted((home / "cache").glob("*.sqlite")),
     ]
     there = [file for file in files if file.is_file()]

@@ -1,6 +1,7 @@
 """Online stores of a test's own, on real servers, and views full of values that could go wrong."""
 
 import os
+import sqlite3
 import uuid
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -15,7 +16,6 @@ import redis
 from pydantic import SecretStr
 
 from features.online.connect import connect
-from features.online.sqlite import SqliteStore
 from features.online.values import arrow_type
 from features.repo.types import Array, Float32, Float64, Int64, String
 from features.repo.views import SPECS
@@ -75,8 +75,9 @@ def everything_in(home: Path, settings: StoreSettings) -> dict[Any, Any]:
         tables = [f"{settings.project}_{view}" for view in SPECS]
         query = 'SELECT * FROM "{}"'
         rows = store._connection.execute
+        whole = 1 if settings.online == "sqlite" else 2  # PostgreSQL: a row per feature
         return {
-            (table, bytes(row[0]), row[1]): row[2:]
+            (table, bytes(row[0]), *row[1:whole]): row[whole:]
             for table in tables
             for row in rows(query.format(table))
         }
@@ -113,5 +114,6 @@ def write_view(offline: Path, view: str, *tables: pa.Table) -> None:
         pq.write_table(table, folder / f"part-{number}.parquet")
 
 
-def sqlite_rows(store: SqliteStore, table: str) -> int:
-    return int(store._connection.execute(f'SELECT count(*) FROM "{table}"').fetchone()[0])
+def sqlite_rows(file: Path, table: str) -> int:
+    with closing(sqlite3.connect(file)) as opened:
+        return int(opened.execute(f'SELECT count(*) FROM "{table}"').fetchone()[0])

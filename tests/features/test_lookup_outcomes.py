@@ -145,7 +145,7 @@ def test_a_slow_server_is_an_outcome_in_time(kind, hanging, tmp_path):
 ENDLESS = """
     CREATE VIEW "{name}" AS
     WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n)
-    SELECT CAST(i AS BLOB) AS entity_key, '' AS feature_name, x'' AS value, i AS event_ts FROM n
+    SELECT CAST(i AS BLOB) AS entity_key, i AS event, 1 AS features, x'' AS row FROM n
 """
 
 
@@ -153,7 +153,7 @@ ENDLESS = """
 def test_a_slow_file_is_an_outcome_in_time(what, tmp_path):
     repo = FeatureRepo(tmp_path / "home", StoreSettings(deadline_ms=50))
     repo.apply(tmp_path / "offline")
-    with closing(sqlite3.connect(tmp_path / "home" / "online.db")) as other:
+    with closing(sqlite3.connect(tmp_path / "home" / "online.sqlite")) as other:
         if what == "endless":
             name = f"{repo.settings.project}_user_profile"
             other.executescript(f'DROP TABLE "{name}"; {ENDLESS.format(name=name)}')

@@ -15,6 +15,7 @@ from tests.features.stores import (
     KINDS,
     edge_table,
     everything_in,
+    sqlite_rows,
     store_settings,
     write_view,
 )
@@ -96,6 +97,25 @@ def test_every_byte_is_what_feast_would_have_written(repo, by_feast):
     assert set(ours) == set(theirs)
     assert [key for key in ours if not equal(ours[key], theirs[key])] == []
     assert len(ours) >= 12
+
+
+@pytest.mark.spark
+def test_our_sqlite_store_gives_feast_what_its_own_would(offline, tmp_path):
+    """A row per entity instead of one per feature: through Feast there is no telling them apart."""
+    with store_settings("sqlite") as own:
+        shipped = FeatureRepo(tmp_path / "shipped", own, shipped=True)
+        ours = FeatureRepo(tmp_path / "ours", own)
+        shipped.apply(offline)
+        ours.apply(offline)
+        shipped.materialize_by_feast(AS_OF - DAY, AS_OF + DAY, VIEWS)
+        ours.materialize(AS_OF - DAY, AS_OF + DAY, VIEWS)
+        table, features = f"{own.project}_user_profile", len(SPECS["user_profile"].columns)
+        assert sqlite_rows(shipped.home / "shipped.db", table) == 6 * features
+        assert sqlite_rows(ours.home / "online.sqlite", table) == 6
+        for view in VIEWS:
+            keys = [*edge_table(view)[f"{SPECS[view].entity}_id"].to_pylist(), "nobody"]
+            expected = shipped.read_by_feast(view, keys)
+            assert equal(ours.read_by_feast(view, keys), expected), view
 
 
 @pytest.mark.spark

@@ -67,14 +67,12 @@ def repo(offline: Path) -> FeatureRepo:
 
 
 def rows(repo: FeatureRepo) -> list[tuple[object, ...]]:
-    with sqlite3.connect(repo.home / "online.db") as online:
+    with sqlite3.connect(repo.home / "online.sqlite") as online:
         names = [n for (n,) in online.execute("SELECT name FROM sqlite_master WHERE type='table'")]
         return [
             (name, *row)
             for name in sorted(names)
-            for row in online.execute(
-                f'SELECT entity_key, feature_name, value, event_ts FROM "{name}" ORDER BY 1, 2'
-            )
+            for row in online.execute(f'SELECT * FROM "{name}" ORDER BY 1')
         ]
 
 

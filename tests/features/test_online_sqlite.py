@@ -1,0 +1,166 @@
+"""Our SQLite store: rows outlive a change of the definitions, and Feast's own calls reach it."""
+
+import sqlite3
+from contextlib import closing
+
+import pyarrow as pa
+import pytest
+
+from features.errors import StoreError
+from features.online.layout import Row, View, entity_key
+from features.online.sqlite import SqliteStore
+from features.online.values import encode
+from features.repo.types import Int64
+from features.settings import StoreSettings
+from features.store import FeatureRepo
+from tests.features.stores import AS_OF, edge_table, write_view
+
+ANN = entity_key("user_id", "ann")
+
+
+def view(*names: str) -> View:
+    return View("sizes", "user_id", dict.fromkeys(names, Int64))
+
+
+def row(key: bytes, event: int | None, *numbers: int | None) -> Row:
+    return Row(key, event, event, encode(Int64, pa.array(numbers, pa.int64())))
+
+
+@pytest.fixture
+def store(tmp_path):
+    made = SqliteStore("shop", tmp_path / "new folder" / "online.sqlite")
+    made.prepare(["sizes"])
+    with closing(made):
+        yield made
+
+
+def written(store: SqliteStore, about: View, *rows: Row) -> None:
+    store.change([about], [one.key for one in rows], lambda found: {about.name: rows})
+
+
+def read(store: SqliteStore, about: View, key: bytes = ANN) -> dict[str, int | None]:
+    return about.decoded(store.read([about], [key])["sizes"][key].messages)
+
+
+def test_a_row_says_itself_which_features_it_has(store):
+    """So a feature may come, go or move, and what was written before is still read right."""
+    written(store, view("small", "large"), row(ANN, 1, 3, 500))
+    assert read(store, view("large", "middle", "small")) == {
+        "large": 500,
+        "middle": None,
+        "small": 3,
+    }
+    bob = entity_key("user_id", "bob")
+    written(store, view("middle", "small"), row(bob, 2, 7, None))
+    assert read(store, view("small", "middle"), bob) == {"small": None, "middle": 7}
+    assert read(store, view("small", "large")) == {"small": 3, "large": 500}
+    again = SqliteStore("shop", store.path)
+    with closing(again):
+        assert read(again, view("small", "large")) == {"small": 3, "large": 500}
+
+
+def test_what_is_not_carried_through_leaves_nothing_behind(store):
+    """Not even the names of its features: their number may be another set's next."""
+    about = view("small")
+
+    def fails(found):
+        assert found == {"sizes": {}}
+        yield row(ANN, 1, 3)
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        store.change([about], [ANN], lambda found: {"sizes": [*fails(found)]})
+    with pytest.raises(sqlite3.IntegrityError):
+        written(store, about, row(ANN, 1, 3), row(ANN, None, 3))
+    assert store.read([about], [ANN]) == {"sizes": {}}
+    written(store, view("other"), row(ANN, 1, 4))
+    assert read(store, view("other", "small")) == {"other": 4, "small": None}
+
+
+def test_more_keys_than_a_query_takes_are_read_in_parts(store):
+    keys = [entity_key("user_id", f"user {number}") for number in range(33_000)]
+    about = view("small")
+    written(store, about, *(row(key, 1, 5) for key in keys[::16_000]))
+    assert set(store.read([about], keys)["sizes"]) == set(keys[::16_000])
+
+
+def test_a_file_of_the_former_layout_is_removed(tmp_path):
+    """It tells of people, and an erasure would no longer reach it."""
+    repo = FeatureRepo(tmp_path / "home", StoreSettings())
+    repo.home.mkdir()
+    for end in ("", "-wal", "-shm"):
+        (repo.home / f"online.db{end}").write_text("of the former layout")
+    repo.apply(tmp_path / "offline")
+    assert sorted(file.name for file in repo.home.glob("online*") if file.suffix == ".sqlite") == [
+        "online.sqlite"
+    ]
+    assert [*repo.home.glob("online.db*")] == []
+
+
+@pytest.fixture(scope="module")
+def repo(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("by feast's calls")
+    write_view(folder / "offline", "user_profile", edge_table("user_profile"))
+    made = FeatureRepo(folder / "home", StoreSettings())
+    made.apply(folder / "offline")
+    return made
+
+
+def given(user: str, **texts: str):
+    """A row as Feast hands it over: its moment is in UTC and doesn't say so."""
+    from feast.protos.feast.types.EntityKey_pb2 import EntityKey
+    from feast.protos.feast.types.Value_pb2 import Value
+
+    key = EntityKey(join_keys=["user_id"], entity_values=[Value(string_val=user)])
+    values = {name: Value(string_val=text) for name, text in texts.items()}
+    return key, values, AS_OF.replace(tzinfo=None), None
+
+
+def test_features_that_feast_is_not_given_stay_as_they_are(repo):
+    """As in Feast's own store, where each feature is a row."""
+    repo.materialize(AS_OF, AS_OF, ["user_profile"])
+    (before,) = repo.read("user_profile", ["user_id 3"])["guidance"]
+    about = repo.store.get_feature_view("user_profile")
+    steps: list[int] = []
+    rows = [given("user_id 3", profile="likes combs")]
+    feasts = repo.store._get_provider().online_store
+    feasts.online_write_batch(repo.store.config, about, rows, steps.append)
+    assert steps == [1]
+    for found in (repo.read, repo.read_by_feast):
+        told = found("user_profile", ["user_id 3"])
+        assert told["profile"] == ["likes combs"]
+        assert told["guidance"] == [before]
+        assert told["event_timestamp"] == [AS_OF]
+
+
+def test_feast_reads_the_features_that_were_asked_for(repo):
+    repo.materialize(AS_OF, AS_OF, ["user_profile"])
+    told = repo.store.get_online_features(
+        features=["user_profile:level"],
+        entity_rows=[{"user_id": "user_id 3"}, {"user_id": "nobody"}, {"user_id": "user_id 3"}],
+    ).to_dict()
+    (level,) = repo.read("user_profile", ["user_id 3"])["level"]
+    assert level
+    assert told["level"] == [level, None, level]
+
+
+def test_a_view_that_feast_was_never_told_of_is_refused_by_name(repo):
+    stranger = repo.store.get_feature_view("user_profile").__copy__()
+    stranger.name = "stranger"
+    write = repo.store._get_provider().online_store.online_write_batch
+    with pytest.raises(StoreError, match="stranger"):
+        write(repo.store.config, stranger, [given("ann", profile="likes combs")], None)
+
+
+def test_a_view_that_is_no_more_goes_with_its_rows_and_a_teardown_with_the_file(tmp_path):
+    write_view(tmp_path / "offline", "user_profile", edge_table("user_profile"))
+    repo = FeatureRepo(tmp_path / "home", StoreSettings())
+    repo.apply(tmp_path / "offline")
+    repo.materialize(AS_OF, AS_OF, ["user_profile"])
+    repo.store.apply([], objects_to_delete=[repo.store.get_feature_view("user_profile")],
+                     partial=False)  # fmt: skip
+    with pytest.raises(StoreError, match="no place"):
+        repo.read("user_profile", ["user_id 3"])
+    assert repo.read("user_history", ["user_id 3"])["item_ids"] == [None]
+    repo.store.teardown()
+    assert [*repo.home.glob("online*")] == []
