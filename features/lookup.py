@@ -99,6 +99,20 @@ class ViewRow:
         return self._reason.format(age=_days(self.age)) if self.age is not None else self._reason
 
 
+_NEVER = ViewRow(Outcome.MISSING, "never written")
+
+
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """What is asked of a view: how old it may be, in microseconds, and who made its embedding."""
+
+    view: View
+    name: str
+    oldest: int
+    late: str
+    version: str | None
+
+
 @dataclass(slots=True)
 class ShopperRow:
     """All that the online store knows of a shopper, by view."""
@@ -144,13 +158,9 @@ class Lookup:
         versions: Mapping[str, str] = NOTHING,
         views: Sequence[str] = (),
     ) -> None:
-        self.repo, self.clock, self.versions = repo, clock, versions
-        self._views = [layout(name) for name in views or user_views()]
-        self._oldest = {
-            view.name: (repo.settings.max_age_of(view.name) if max_age is None else max_age)
-            // _MICROSECOND
-            for view in self._views
-        }
+        self.repo, self.clock = repo, clock
+        self._wanted = [self._of(name, max_age, versions) for name in views or user_views()]
+        self._views = [wanted.view for wanted in self._wanted]
         self._asking = repo.in_time()
 
     def lookup(self, users: Sequence[str], now: datetime | None = None) -> list[ShopperRow]:
@@ -175,8 +185,8 @@ class Lookup:
             return self._none(users, Outcome.SLOW, str(error))
         except FeaturesError as error:
             return self._none(users, Outcome.UNAVAILABLE, str(error))
-        views = [self._judge(view, found, keys, now) for view in self._views]
-        names = [view.name for view in self._views]
+        views = [_judge(wanted, found, keys, now) for wanted in self._wanted]
+        names = [wanted.name for wanted in self._wanted]
         return [
             ShopperRow(user, dict(zip(names, rows, strict=True)))
             for user, rows in zip(users, zip(*views, strict=True), strict=True)
@@ -186,29 +196,33 @@ class Lookup:
         with self.repo.telling("looking up"):
             return store.read(self._views, list(dict.fromkeys(keys)))
 
+    def _of(self, name: str, max_age: timedelta | None, versions: Mapping[str, str]) -> _Wanted:
+        oldest = self.repo.settings.max_age_of(name) if max_age is None else max_age
+        version = versions.get(name) if VERSION in SPECS[name].columns else None
+        late = f"{{age}} days old, {_days(oldest)} allowed"
+        return _Wanted(layout(name), name, oldest // _MICROSECOND, late, version)
+
     def _none(self, users: Sequence[str], outcome: Outcome, reason: str) -> list[ShopperRow]:
         row = ViewRow(outcome, reason.replace("{", "{{").replace("}", "}}"))
         return [ShopperRow(user, {view.name: row for view in self._views}) for user in users]
 
-    def _judge(self, view: View, found: Found, keys: Sequence[bytes], now: int) -> list[ViewRow]:
-        """Tell of one view of many shoppers."""
-        if view.name not in found:
-            return [ViewRow(Outcome.UNAVAILABLE, f"not in the online store; {APPLY}")] * len(keys)
-        rows, oldest = found[view.name], now - self._oldest[view.name]
-        wanted = self.versions.get(view.name) if VERSION in SPECS[view.name].columns else None
-        missing = ViewRow(Outcome.MISSING, "never written")
-        late = f"{{age}} days old, {_days(self._oldest[view.name] * _MICROSECOND)} allowed"
-        judged = []
-        for key in keys:
-            stored = rows.get(key)
-            if stored is None:
-                judged.append(missing)
-            elif stored.event < oldest:
-                judged.append(ViewRow(Outcome.STALE, late, stored, view, now))
-            else:
-                row = ViewRow(Outcome.FRESH, "", stored, view, now)
-                judged.append(_of_version(row, wanted) if wanted else row)
-        return judged
+
+def _judge(wanted: _Wanted, found: Found, keys: Sequence[bytes], now: int) -> list[ViewRow]:
+    """Tell of one view of many shoppers."""
+    if wanted.name not in found:
+        return [ViewRow(Outcome.UNAVAILABLE, f"not in the online store; {APPLY}")] * len(keys)
+    rows, view, oldest = found[wanted.name], wanted.view, now - wanted.oldest
+    judged = []
+    for key in keys:
+        stored = rows.get(key)
+        if stored is None:
+            judged.append(_NEVER)
+        elif stored.event < oldest:
+            judged.append(ViewRow(Outcome.STALE, wanted.late, stored, view, now))
+        else:
+            row = ViewRow(Outcome.FRESH, "", stored, view, now)
+            judged.append(_of_version(row, wanted.version) if wanted.version else row)
+    return judged
 
 
 def _of_version(row: ViewRow, wanted: str) -> ViewRow:

@@ -9,7 +9,7 @@ stands in a table of its own, once, and the row says where. Feast reads and writ
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
-from functools import cached_property
+from functools import cached_property, lru_cache
 from math import inf
 from pathlib import Path
 from time import monotonic
@@ -37,6 +37,7 @@ class SqliteStore(OnlineStore):
         self.path, self._timeout = path, timeout
         self._until = inf
         self._features: dict[int, tuple[str, ...]] = {}
+        self._known: dict[str, str] = {}
 
     def prepare(self, views: Sequence[str]) -> None:
         """Make the file and a place for each view, where there is none."""
@@ -63,16 +64,15 @@ class SqliteStore(OnlineStore):
     def read(self, views: Sequence[View], keys: Sequence[bytes]) -> Found:
         """Read rows of several views by their keys."""
         self._until = monotonic() + (self._timeout or inf)
-        found = {}
-        for view in views:
-            try:
-                found[view.name] = self._rows(view, keys)
-            except sqlite3.OperationalError as error:
-                if self._timeout and getattr(error, "sqlite_errorcode", 0) & 0xFF in _LATE:
-                    raise too_late(self._timeout, str(self.path)) from error
-                if "no such table" not in str(error):
-                    raise
-        return found
+        try:
+            return self._rows(self._there(views), keys)
+        except sqlite3.OperationalError as error:
+            if self._timeout and getattr(error, "sqlite_errorcode", 0) & 0xFF in _LATE:
+                raise too_late(self._timeout, str(self.path)) from error
+            if "no such table" not in str(error):
+                raise
+            self._known.clear()  # a view was removed since
+            return self._rows(self._there(views), keys)
 
     def change(
         self,
@@ -131,18 +131,35 @@ class SqliteStore(OnlineStore):
             raise
         self._connection.execute("COMMIT")
 
-    def _rows(self, view: View, keys: Sequence[bytes]) -> dict[bytes, Stored]:
-        found, features = {}, self._features
-        for first in range(0, len(keys), _KEYS_PER_QUERY):
+    def _there(self, views: Sequence[View]) -> list[View]:
+        """Those views that have a table; one that is there is not asked for again."""
+        for view in views:
+            if view.name not in self._known:
+                asked = "SELECT count(*) FROM sqlite_master WHERE name = ?"
+                name = f"{self.project}_{view.name}"
+                if self._connection.execute(asked, (name,)).fetchone()[0]:
+                    self._known[view.name] = self._table(view.name)
+        return [view for view in views if view.name in self._known]
+
+    def _rows(self, views: Sequence[View], keys: Sequence[bytes]) -> Found:
+        """Ask for all views at once: to start a query takes longer than to find a row."""
+        found: dict[str, dict[bytes, Stored]] = {view.name: {} for view in views}
+        tables = tuple(self._known[view.name] for view in views)
+        features = self._features
+        for first in range(0, len(keys) if views else 0, _KEYS_PER_QUERY):
             part = keys[first : first + _KEYS_PER_QUERY]
-            rows = self._connection.execute(
-                f"SELECT entity_key, event, features, row FROM {self._table(view.name)} "  # noqa: S608
-                f"WHERE entity_key IN ({','.join('?' * len(part))})",
-                part,
-            )
-            for key, event, of, row in rows:
-                names = features.get(of) or self._features_of(of)
-                found[key] = Stored(event, (names, row), _taken_apart)
+            rows = self._connection.execute(_query(tables, len(part)), part).fetchall()
+            for at, view in enumerate(views):
+                event, of, values = range(1 + 3 * at, 4 + 3 * at)
+                found[view.name] |= {
+                    row[0]: Stored(
+                        row[event],
+                        (features.get(row[of]) or self._features_of(row[of]), row[values]),
+                        _taken_apart,
+                    )
+                    for row in rows
+                    if row[event] is not None
+                }
         return found
 
     def _features_of(self, number: int) -> tuple[str, ...]:
@@ -175,6 +192,17 @@ class SqliteStore(OnlineStore):
     def _table(self, view: str) -> str:
         name = f"{self.project}_{view}".replace('"', '""')
         return f'"{name}"'
+
+
+@lru_cache(maxsize=64)
+def _query(tables: tuple[str, ...], keys: int) -> str:
+    """A line per key: of each table the time, the features and the values, or nothing."""
+    cells = (f"t{at}.event, t{at}.features, t{at}.row" for at in range(len(tables)))
+    joined = (f"LEFT JOIN {name} t{at} ON t{at}.entity_key = k" for at, name in enumerate(tables))
+    return (
+        f"WITH asked(k) AS (VALUES {','.join(['(?)'] * keys)}) "  # noqa: S608
+        f"SELECT k, {', '.join(cells)} FROM asked {' '.join(joined)}"
+    )
 
 
 def _taken_apart(stored: tuple[Sequence[str], bytes]) -> dict[str, bytes]:
