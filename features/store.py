@@ -1,7 +1,7 @@
 """The feature store of a home: apply, materialise, publish lists, read online, erase.
 
 Feast holds the definitions and the registry, and reads everything that is written here; rows are
-written and read by `features.online`, in Feast's layout, many times faster. Light to import: Feast
+written and read by `features.online`, past Feast, many times faster. Light to import: Feast
 loads when the registry is asked. Freshness is not judged here: see `features.lookup`.
 """
 

@@ -13,7 +13,7 @@ Changes = Mapping[str, Sequence[Row]]
 
 
 class OnlineStore(ABC):
-    """One online store in Feast's layout. Not for use by several threads at once."""
+    """One online store, which Feast can read. Not for use by several threads at once."""
 
     def __init__(self, project: str) -> None:
         self.project = project
