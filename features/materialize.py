@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from features.errors import StoreError, extra
 from features.online.base import Found, OnlineStore
 from features.online.layout import Row, Stored, View, entity_key
-from features.online.values import arrow_type, encode
+from features.online.values import arrow_type, encode, together
 from features.repo.types import String
 
 with extra("features"):
@@ -144,14 +144,13 @@ def rows_of(view: View, table: Any) -> list[Row]:
     if missing:
         raise StoreError(f"no column {', '.join(missing)}", where=view.name)
     columns = {name: _chunk(table[name]) for name in view.names}
-    messages = [encode(kind, columns[name]) for name, kind in view.columns.items()]
+    packed = together([encode(kind, columns[name]) for name, kind in view.columns.items()])
     keys = [
         entity_key(view.join_key, value)
         for value in table[view.join_key].cast(arrow_type(String)).to_pylist()
     ]
     event, created = (_micros(table[name]).tolist() for name in TIMES)
-    per_row = zip(keys, event, created, zip(*messages, strict=True), strict=True)
-    return [Row(*parts) for parts in per_row]
+    return [*map(Row, keys, event, created, packed.to_pylist())]
 
 
 def _changed(view: View, rows: list[Row], found: Found, *, replace: bool) -> list[Row]:
@@ -167,11 +166,7 @@ def _differs(view: View, row: Row, stored: Stored | None, replace: bool) -> bool
         return True
     if row.event != stored.event:
         return replace or row.event > stored.event
-    messages = stored.messages
-    return any(
-        messages.get(name) != message
-        for name, message in zip(view.names, row.messages, strict=True)
-    )
+    return not stored.says(row, view)
 
 
 def _open(view: View, folder: str) -> Any:

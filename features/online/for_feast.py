@@ -24,7 +24,7 @@ from features.online.base import Changes, Found
 from features.online.deadline import Here
 from features.online.layout import Row, View
 from features.online.sqlite import SqliteStore
-from features.online.values import NULL
+from features.online.values import NULL, entry
 from features.repo.types import String
 
 Written = tuple[EntityKey, dict[str, Value], datetime, datetime | None]
@@ -135,8 +135,8 @@ def _key(config: RepoConfig, key: EntityKey) -> bytes:
 def _row(view: View, key: bytes, given: Written, before: dict[str, bytes]) -> Row:
     _, values, event, created = given
     after = before | {name: value.SerializeToString() for name, value in values.items()}
-    messages = [after.get(name, NULL) for name in view.names]
-    return Row(key, _micros(event), _micros(created or event), messages)
+    packed = b"".join(entry(after.get(name, NULL)) for name in view.names)
+    return Row(key, _micros(event), _micros(created or event), packed)
 
 
 def _micros(moment: datetime) -> int:

@@ -33,6 +33,10 @@ class View:
         """Read one feature of a stored row."""
         return dict(self._decoders)[name](messages.get(name))
 
+    def named(self, row: "Row") -> Mapping[str, bytes]:
+        """The messages of a row to write, by feature."""
+        return dict(zip(self.names, values.apart(row.packed), strict=True))
+
     def texts(self, messages: Sequence[bytes]) -> list[str | None]:
         """What Feast puts beside the values of a row."""
         kinds = self.columns.values()
@@ -44,12 +48,12 @@ class View:
 
 
 class Row(NamedTuple):
-    """One row to write: messages in the order of the view's columns."""
+    """One row to write: its values in one message, in the order of the view's columns."""
 
     key: bytes
     event: int  # microseconds since 1970, UTC
     created: int
-    messages: Sequence[bytes]
+    packed: bytes
 
 
 class Stored:
@@ -65,6 +69,11 @@ class Stored:
     def messages(self) -> dict[str, bytes]:
         """The values that are there, by feature."""
         return self._unpack(self._raw)
+
+    def says(self, row: Row, view: View) -> bool:
+        """Whether it holds the values of a row, all of them."""
+        messages = self.messages
+        return all(messages.get(name) == told for name, told in view.named(row).items())
 
 
 def entity_key(join_key: str, value: str) -> bytes:

@@ -8,6 +8,7 @@ from typing import Any
 from features.errors import extra
 from features.online.base import Changes, Found, OnlineStore
 from features.online.layout import Row, Stored, View
+from features.online.values import apart
 
 with extra("features"):
     import psycopg
@@ -85,6 +86,7 @@ class PostgresStore(OnlineStore):
     def _write(self, view: View, rows: Sequence[Row]) -> None:
         names = [*view.names]
         width = len(names)
+        messages = [apart(row.packed) for row in rows]
         self._connection.execute(
             sql.SQL(
                 "INSERT INTO {} (entity_key, feature_name, value, value_text, event_ts, created_ts)"
@@ -97,8 +99,8 @@ class PostgresStore(OnlineStore):
             [
                 [row.key for row in rows for _ in range(width)],
                 names * len(rows),
-                [message for row in rows for message in row.messages],
-                [text for row in rows for text in view.texts(row.messages)],
+                [message for each in messages for message in each],
+                [text for each in messages for text in view.texts(each)],
                 [_datetime(row.event) for row in rows for _ in range(width)],
                 [_datetime(row.created) for row in rows for _ in range(width)],
             ],

@@ -9,7 +9,7 @@ from typing import Any
 from features.errors import StoreError, extra
 from features.online.base import Changes, Found, OnlineStore
 from features.online.layout import Stored, View
-from features.online.values import read_varint, signed, varint
+from features.online.values import apart, read_varint, signed, varint
 
 with extra("features"):
     import mmh3
@@ -56,7 +56,7 @@ class RedisStore(OnlineStore):
                 pipe.multi()
                 for view in views:
                     for row in changes.get(view.name, ()):
-                        content = dict(zip(_names_of(view), row.messages, strict=True))
+                        content = dict(zip(_names_of(view), apart(row.packed), strict=True))
                         content[_time_of(view)] = _timestamp(row.event)
                         pipe.hset(self._name(row.key), mapping=content)
                 try:

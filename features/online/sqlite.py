@@ -17,7 +17,7 @@ from time import monotonic
 from features.errors import StoreError, too_late
 from features.online.base import Changes, Found, OnlineStore
 from features.online.layout import Row, Stored, View
-from features.online.values import entry, read_varint
+from features.online.values import apart
 
 _PATIENCE = 30.0  # seconds to wait for another writer
 _CACHE_KIB, _PAGES_IN_LOG = 32_768, 8_000
@@ -143,7 +143,7 @@ class SqliteStore(OnlineStore):
 
     def _rows(self, views: Sequence[View], keys: Sequence[bytes]) -> Found:
         """Ask for all views at once: to start a query takes longer than to find a row."""
-        found: dict[str, dict[bytes, Stored]] = {view.name: {} for view in views}
+        found: dict[str, dict[bytes, _Packed]] = {view.name: {} for view in views}
         tables = tuple(self._known[view.name] for view in views)
         features = self._features
         for first in range(0, len(keys) if views else 0, _KEYS_PER_QUERY):
@@ -152,10 +152,10 @@ class SqliteStore(OnlineStore):
             for at, view in enumerate(views):
                 event, of, values = range(1 + 3 * at, 4 + 3 * at)
                 found[view.name] |= {
-                    row[0]: Stored(
+                    row[0]: _Packed(
                         row[event],
                         (features.get(row[of]) or self._features_of(row[of]), row[values]),
-                        _taken_apart,
+                        _named,
                     )
                     for row in rows
                     if row[event] is not None
@@ -178,10 +178,7 @@ class SqliteStore(OnlineStore):
             f"INSERT INTO {self._table(view.name)} (entity_key, event, created, features, row) "  # noqa: S608
             "VALUES (?, ?, ?, ?, ?) ON CONFLICT (entity_key) DO UPDATE SET event = excluded.event, "
             "created = excluded.created, features = excluded.features, row = excluded.row",
-            (
-                (row.key, row.event, row.created, of, b"".join(map(entry, row.messages)))
-                for row in sorted(rows, key=_key)
-            ),
+            ((row.key, row.event, row.created, of, row.packed) for row in sorted(rows, key=_key)),
         )
 
     @cached_property
@@ -205,17 +202,20 @@ def _query(tables: tuple[str, ...], keys: int) -> str:
     )
 
 
-def _taken_apart(stored: tuple[Sequence[str], bytes]) -> dict[str, bytes]:
-    names, row = stored
-    messages, at = {}, 0
-    for name in names:
-        size = row[at + 1]
-        at += 2
-        if size >= 0x80:
-            size, at = read_varint(row, at - 1)
-        messages[name] = row[at : at + size]
-        at += size
-    return messages
+class _Packed(Stored):
+    """A row as it is written: two are compared as they stand."""
+
+    __slots__ = ()
+
+    def says(self, row: Row, view: View) -> bool:
+        """Whether it holds the values of a row, all of them."""
+        names, packed = self._raw
+        return bool(packed == row.packed) if names == view.names else super().says(row, view)
+
+
+def _named(stored: tuple[Sequence[str], bytes]) -> dict[str, bytes]:
+    names, packed = stored
+    return dict(zip(names, apart(packed), strict=True))
 
 
 def _key(row: Row) -> bytes:

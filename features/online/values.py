@@ -7,7 +7,6 @@ hand because a column of them at once is many times faster than message objects.
 import struct
 from array import array
 from collections.abc import Callable, Sequence
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -18,6 +17,7 @@ from features.repo.types import Array, FeatureType, Float32, Float64, Int64, Sca
 
 with extra("features"):
     import pyarrow as pa
+    import pyarrow.compute as pc
 
 NULL = b""
 _STRING, _INT64, _DOUBLE, _FLOAT = b"\x12", b"\x20", b"\x29", b"\x35"
@@ -32,13 +32,30 @@ def arrow_type(kind: FeatureType) -> Any:
     return pa.list_(_ARROW[kind.of]) if isinstance(kind, Array) else _ARROW[kind]
 
 
-def encode(kind: FeatureType, column: Any) -> list[bytes]:
+def encode(kind: FeatureType, column: Any) -> Any:
     """Write each value of an Arrow array; nulls, and numbers that are none, become empty."""
     column = column.cast(arrow_type(kind))
     written = _lists(kind.of, column) if isinstance(kind, Array) else _scalars(kind, column)
-    for row in _nowhere(column):
-        written[row] = NULL
-    return written
+    nowhere = column.is_null(nan_is_null=True)
+    return pc.if_else(nowhere, NULL, written) if pc.any(nowhere).as_py() else written
+
+
+def together(messages: Sequence[Any]) -> Any:
+    """Put the messages of several columns into one per row: Feast's `RepeatedValue`."""
+    return _joined(*(_sized(_ENTRIES, column) for column in messages))
+
+
+def apart(packed: bytes) -> list[bytes]:
+    """Take such a message apart again."""
+    messages, at, end = [], 0, len(packed)
+    while at < end:
+        size = packed[at + 1]
+        at += 2
+        if size >= 0x80:
+            size, at = read_varint(packed, at - 1)
+        messages.append(packed[at : at + size])
+        at += size
+    return messages
 
 
 def decoder(kind: FeatureType) -> Callable[[bytes | None], Any]:
@@ -67,13 +84,11 @@ def varint(number: int) -> bytes:
 
 
 _SHORT = [bytes([number]) for number in range(0x80)]
-_SHORT_ENTRY = [_ENTRIES + size for size in _SHORT]
 
 
 def entry(content: bytes) -> bytes:
     """Write one of several in a message: tag, length and content."""
-    size = len(content)
-    return (_SHORT_ENTRY[size] if size < 0x80 else _ENTRIES + varint(size)) + content
+    return _ENTRIES + varint(len(content)) + content
 
 
 def read_varint(message: bytes, at: int) -> tuple[int, int]:
@@ -93,14 +108,13 @@ def signed(number: int) -> int:
     return number - (1 << 64) if number >> 63 else number
 
 
-def _scalars(kind: FeatureType, column: Any) -> list[bytes]:
+def _scalars(kind: FeatureType, column: Any) -> Any:
     if kind is String:
-        encoded = column.cast(pa.binary()).to_pylist()
-        return [NULL if text is None else _STRING + varint(len(text)) + text for text in encoded]
+        return _sized(_STRING, column.cast(pa.binary()).fill_null(b""))
     if kind is Int64:
-        flat, cuts = _varints(_numbers(column), np.arange(len(column) + 1))
-        return [_INT64 + flat[start:stop] for start, stop in pairwise(cuts)]
-    return _floats(kind, column)
+        return _joined(_INT64, _varints(_numbers(column), np.arange(len(column) + 1)))
+    tag, bits = (_DOUBLE, "<f8") if kind is Float64 else (_FLOAT, "<f4")
+    return _joined(tag, _cut(_numbers(column).astype(bits), np.arange(len(column) + 1)))
 
 
 def _numbers(column: Any) -> NDArray[Any]:
@@ -108,23 +122,7 @@ def _numbers(column: Any) -> NDArray[Any]:
     return np.asarray(column.fill_null(0).to_numpy(zero_copy_only=False))
 
 
-def _nowhere(column: Any) -> list[int]:
-    """The rows that hold nothing, or a number that is none."""
-    empty = column.is_null(nan_is_null=True)
-    return list(np.flatnonzero(empty.to_numpy(zero_copy_only=False)).tolist())
-
-
-def _floats(kind: FeatureType, column: Any) -> list[bytes]:
-    """Tag and bits, for the whole column at once."""
-    tag, bits = (_DOUBLE, "<f8") if kind is Float64 else (_FLOAT, "<f4")
-    numbers = column.to_numpy(zero_copy_only=False)
-    packed = np.empty(len(numbers), np.dtype([("tag", "S1"), ("bits", bits)]))
-    packed["tag"], packed["bits"] = tag, numbers
-    flat, width = packed.tobytes(), packed.dtype.itemsize
-    return [flat[at : at + width] for at in range(0, len(flat), width)]
-
-
-def _lists(kind: Scalar, column: Any) -> list[bytes]:
+def _lists(kind: Scalar, column: Any) -> Any:
     """Lay all entries out once, then cut them at the bounds of each list."""
     entries = column.flatten()
     if entries.null_count:
@@ -134,36 +132,43 @@ def _lists(kind: Scalar, column: Any) -> list[bytes]:
     bounds = np.zeros(len(sizes) + 1, np.int64)
     np.cumsum(sizes, out=bounds[1:])
     if kind is String:
-        return _string_lists(entries, bounds)
-    flat, cuts = _packed(kind, entries, bounds)
-    tag = _LISTS[kind]
-    return [_list_of(tag, flat[start:stop]) for start, stop in pairwise(cuts)]
+        each = _sized(_ENTRIES, entries.cast(pa.binary()))
+        lists = pa.ListArray.from_arrays(pa.array(bounds, pa.int32()), each)
+        content = pc.binary_join(lists, b"")
+    else:
+        packed = _packed(kind, entries, bounds)
+        content = pc.if_else(pc.equal(packed, b""), NULL, _sized(_ENTRIES, packed))
+    return _sized(_LISTS[kind], content)
 
 
-def _list_of(tag: bytes, packed: bytes) -> bytes:
-    if not packed:
-        return tag + b"\0"
-    content = _ENTRIES + varint(len(packed)) + packed
-    return tag + varint(len(content)) + content
-
-
-def _string_lists(entries: Any, bounds: NDArray[np.int64]) -> list[bytes]:
-    parts = [entry(text) for text in entries.cast(pa.binary()).to_pylist()]
-    tag, cuts = _LISTS[String], bounds.tolist()
-    contents = [b"".join(parts[a:b]) for a, b in pairwise(cuts)]
-    return [tag + varint(len(content)) + content for content in contents]
-
-
-def _packed(kind: Scalar, entries: Any, bounds: NDArray[np.int64]) -> tuple[bytes, Sequence[int]]:
-    """Entries without tags between them, and where each list begins."""
+def _packed(kind: Scalar, entries: Any, bounds: NDArray[np.int64]) -> Any:
+    """Entries without tags between them, list by list."""
     numbers = entries.to_numpy(zero_copy_only=False)
     if kind is Int64:
         return _varints(numbers, bounds)
-    width = 4 if kind is Float32 else 8
-    return numbers.astype(f"<f{width}").tobytes(), (bounds * width).tolist()
+    return _cut(numbers.astype("<f4" if kind is Float32 else "<f8"), bounds)
 
 
-def _varints(numbers: NDArray[np.int64], bounds: NDArray[np.int64]) -> tuple[bytes, Sequence[int]]:
+def _sized(tag: bytes, contents: Any) -> Any:
+    """Put a tag and the length before each content."""
+    sizes = pc.binary_length(contents).dictionary_encode()
+    heads = [tag + varint(size) for size in sizes.dictionary.to_pylist()]
+    return _joined(pa.array(heads, pa.binary()).take(sizes.indices), contents)
+
+
+def _joined(*parts: Any) -> Any:
+    return pc.binary_join_element_wise(*parts, b"")
+
+
+def _cut(numbers: NDArray[Any], bounds: NDArray[np.int64]) -> Any:
+    """The bytes of an array, cut at some of its numbers."""
+    offsets = (bounds * numbers.itemsize).astype(np.int32)
+    buffers = [None, pa.py_buffer(offsets), pa.py_buffer(np.ascontiguousarray(numbers))]
+    return pa.Array.from_buffers(pa.binary(), len(bounds) - 1, buffers)
+
+
+def _varints(numbers: NDArray[np.int64], bounds: NDArray[np.int64]) -> Any:
+    """Integers in groups of seven bits, cut at some of them."""
     groups = numbers.astype(np.uint64)[:, None] >> (np.arange(10, dtype=np.uint64) * np.uint64(7))
     used = groups > 0
     used[:, 0] = True
@@ -172,7 +177,7 @@ def _varints(numbers: NDArray[np.int64], bounds: NDArray[np.int64]) -> tuple[byt
     groups[:, :-1][used[:, 1:]] |= 0x80
     ends = np.zeros(len(numbers) + 1, np.int64)
     np.cumsum(sizes, out=ends[1:])
-    return groups[used].tobytes(), ends[bounds].tolist()
+    return _cut(groups[used], ends[bounds])
 
 
 def _read_string(message: bytes) -> str:

@@ -9,7 +9,7 @@ import pytest
 from features.errors import StoreError
 from features.online.layout import Row, View, entity_key
 from features.online.sqlite import SqliteStore
-from features.online.values import encode
+from features.online.values import encode, together
 from features.repo.types import Int64
 from features.settings import StoreSettings
 from features.store import FeatureRepo
@@ -23,7 +23,9 @@ def view(*names: str) -> View:
 
 
 def row(key: bytes, event: int | None, *numbers: int | None) -> Row:
-    return Row(key, event, event, encode(Int64, pa.array(numbers, pa.int64())))
+    return Row(
+        key, event, event, together([encode(Int64, pa.array([one])) for one in numbers])[0].as_py()
+    )
 
 
 @pytest.fixture

@@ -9,7 +9,15 @@ from hypothesis import strategies as some
 
 from features.errors import StoreError
 from features.online.layout import entity_key
-from features.online.values import arrow_type, decoder, encode, text
+from features.online.values import (
+    apart,
+    arrow_type,
+    decoder,
+    encode,
+    entry,
+    text,
+    together,
+)
 from features.repo.types import Array, Float32, Float64, Int64, String, feast_type
 
 WORDS = some.text(max_size=200)
@@ -37,7 +45,7 @@ def test_a_column_is_written_as_protobuf_would(kind, data):
 
     values = data.draw(some.lists(some.none() | FIELDS[kind][0], max_size=8))
     column = pa.array(values, arrow_type(kind))
-    messages = encode(kind, column)
+    messages = encode(kind, column).to_pylist()
     assert [decoder(kind)(message) for message in messages] == values
     for value, message in zip(values, messages, strict=True):
         expected = Value()
@@ -65,7 +73,7 @@ def test_a_key_is_written_as_feast_does(name):
 
 def test_numbers_that_are_none_are_nothing():
     column = pa.array([math.nan, 1.0, None])
-    assert encode(Float64, column)[::2] == [b"", b""]
+    assert encode(Float64, column).to_pylist()[::2] == [b"", b""]
 
 
 def test_a_slice_of_a_column_and_hidden_entries_of_a_null_are_read_right():
@@ -78,7 +86,11 @@ def test_a_slice_of_a_column_and_hidden_entries_of_a_null_are_read_right():
         pa.array([1, 2, 3, 4], pa.int64()),
         mask=pa.array([False, True, False]),
     )
-    assert [decoder(Array(Int64))(m) for m in encode(Array(Int64), hidden)] == [[1], None, [4]]
+    assert [decoder(Array(Int64))(m) for m in encode(Array(Int64), hidden).to_pylist()] == [
+        [1],
+        None,
+        [4],
+    ]
 
 
 def test_a_list_with_an_empty_entry_is_refused():
@@ -89,3 +101,17 @@ def test_a_list_with_an_empty_entry_is_refused():
 def test_types_are_those_of_feast():
     for kind in FIELDS:
         assert str(feast_type(kind)) == str(kind)
+
+
+@given(some.lists(some.lists(some.binary(max_size=300), min_size=2, max_size=2), min_size=1))
+@settings(max_examples=60, deadline=None)
+def test_messages_of_a_row_are_one_of_feasts_and_come_apart_again(rows):
+    from feast.protos.feast.types.Value_pb2 import RepeatedValue, Value
+
+    values = [[Value(bytes_val=content) for content in row] for row in rows]
+    messages = [[value.SerializeToString() for value in row] for row in values]
+    columns = [pa.array(column, pa.binary()) for column in zip(*messages, strict=True)]
+    for packed, row, told in zip(together(columns).to_pylist(), values, messages, strict=True):
+        assert packed == RepeatedValue(val=row).SerializeToString()
+        assert packed == b"".join(map(entry, told))
+        assert apart(packed) == told
