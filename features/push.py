@@ -17,19 +17,16 @@ from typing import Any
 import numpy as np
 
 from features.decay import Floats, user_vectors
-from features.errors import QualityError, StoreError, extra
+from features.errors import QualityError, StoreError
 from features.instants import utc
 from features.lookup import ShopperRow
-from features.materialize import APPLY, rows_of
+from features.materialize import APPLY
 from features.online.base import Changes, Found
 from features.online.layout import Row, entity_key
-from features.online.values import arrow_type
+from features.online.values import entry, message
 from features.repo.views import layout
 from features.store import FeatureRepo
 from features.ties import tie_break
-
-with extra("features"):
-    import pyarrow as pa
 
 HISTORY, STATS = "user_history", "user_purchase_stats"
 DAY = 86_400
@@ -244,9 +241,6 @@ def _stats(
 
 def _row(view: str, user: str, values: Mapping[str, Any], as_of: int) -> Row:
     about = layout(view)
-    columns = {
-        name: pa.array([values[name]], arrow_type(kind)) for name, kind in about.columns.items()
-    }
-    moment = pa.array([as_of * _SECOND], pa.timestamp("us", tz="UTC"))
-    stamps = {"event_timestamp": moment, "created_timestamp": moment}
-    return rows_of(about, pa.table({about.join_key: [user]} | columns | stamps))[0]
+    messages = (message(kind, values[name]) for name, kind in about.columns.items())
+    moment = as_of * _SECOND
+    return Row(entity_key(about.join_key, user), moment, moment, b"".join(map(entry, messages)))

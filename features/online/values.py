@@ -37,7 +37,16 @@ def encode(kind: FeatureType, column: Any) -> Any:
     column = column.cast(arrow_type(kind))
     written = _lists(kind.of, column) if isinstance(kind, Array) else _scalars(kind, column)
     nowhere = column.is_null(nan_is_null=True)
-    return pc.if_else(nowhere, NULL, written) if pc.any(nowhere).as_py() else written
+    return pc.if_else(nowhere, NULL, written) if nowhere.true_count else written
+
+
+def message(kind: FeatureType, value: Any) -> bytes:
+    """Write one value: the same, without Arrow, whose calls take longer than one value is worth."""
+    if value is None:
+        return NULL
+    if isinstance(kind, Array):
+        return _list(kind.of, value)
+    return _WRITERS[kind](value) if value == value else NULL  # noqa: PLR0124 - a NaN is nothing
 
 
 def together(messages: Sequence[Any]) -> Any:
@@ -88,7 +97,11 @@ _SHORT = [bytes([number]) for number in range(0x80)]
 
 def entry(content: bytes) -> bytes:
     """Write one of several in a message: tag, length and content."""
-    return _ENTRIES + varint(len(content)) + content
+    return _whole(_ENTRIES, content)
+
+
+def _whole(tag: bytes, content: bytes) -> bytes:
+    return tag + varint(len(content)) + content
 
 
 def read_varint(message: bytes, at: int) -> tuple[int, int]:
@@ -108,9 +121,29 @@ def signed(number: int) -> int:
     return number - (1 << 64) if number >> 63 else number
 
 
+_WRITERS: dict[Scalar, Callable[[Any], bytes]] = {
+    String: lambda text: _whole(_STRING, text.encode()),
+    Int64: lambda number: _INT64 + varint(number),
+    Float64: lambda number: _DOUBLE + struct.pack("<d", number),
+    Float32: lambda number: _FLOAT + struct.pack("<f", number),
+}
+_PACKERS: dict[Scalar, Callable[[Any], bytes]] = {
+    Int64: lambda numbers: b"".join(map(varint, numbers)),
+    Float64: lambda numbers: np.asarray(numbers, "<f8").tobytes(),
+    Float32: lambda numbers: np.asarray(numbers, "<f4").tobytes(),
+}
+
+
+def _list(kind: Scalar, entries: Any) -> bytes:
+    if kind is String:
+        return _whole(_LISTS[kind], b"".join(entry(text.encode()) for text in entries))
+    packed = _PACKERS[kind](entries)
+    return _whole(_LISTS[kind], entry(packed) if packed else b"")
+
+
 def _scalars(kind: FeatureType, column: Any) -> Any:
     if kind is String:
-        return _sized(_STRING, column.cast(pa.binary()).fill_null(b""))
+        return _sized(_STRING, _filled(column.cast(pa.binary()), b""))
     if kind is Int64:
         return _joined(_INT64, _varints(_numbers(column), np.arange(len(column) + 1)))
     tag, bits = (_DOUBLE, "<f8") if kind is Float64 else (_FLOAT, "<f4")
@@ -119,7 +152,11 @@ def _scalars(kind: FeatureType, column: Any) -> Any:
 
 def _numbers(column: Any) -> NDArray[Any]:
     """The numbers of a column, some number where there is none."""
-    return np.asarray(column.fill_null(0).to_numpy(zero_copy_only=False))
+    return np.asarray(_filled(column, 0).to_numpy(zero_copy_only=False))
+
+
+def _filled(column: Any, value: Any) -> Any:
+    return column.fill_null(value) if column.null_count else column
 
 
 def _lists(kind: Scalar, column: Any) -> Any:

@@ -15,6 +15,7 @@ from features.online.values import (
     decoder,
     encode,
     entry,
+    message,
     text,
     together,
 )
@@ -46,8 +47,9 @@ def test_a_column_is_written_as_protobuf_would(kind, data):
     values = data.draw(some.lists(some.none() | FIELDS[kind][0], max_size=8))
     column = pa.array(values, arrow_type(kind))
     messages = encode(kind, column).to_pylist()
-    assert [decoder(kind)(message) for message in messages] == values
-    for value, message in zip(values, messages, strict=True):
+    assert [decoder(kind)(told) for told in messages] == values
+    assert [message(kind, value) for value in values] == messages
+    for value, told in zip(values, messages, strict=True):
         expected = Value()
         if value is not None:
             field = getattr(expected, FIELDS[kind][1])
@@ -56,8 +58,8 @@ def test_a_column_is_written_as_protobuf_would(kind, data):
                 field.val.extend(value)
             else:
                 setattr(expected, FIELDS[kind][1], value)
-        assert message == expected.SerializeToString()
-        assert text(kind, message) == extract_text_and_num(expected, False)[0]
+        assert told == expected.SerializeToString()
+        assert text(kind, told) == extract_text_and_num(expected, False)[0]
 
 
 @given(WORDS)
@@ -74,6 +76,7 @@ def test_a_key_is_written_as_feast_does(name):
 def test_numbers_that_are_none_are_nothing():
     column = pa.array([math.nan, 1.0, None])
     assert encode(Float64, column).to_pylist()[::2] == [b"", b""]
+    assert message(Float64, math.nan) == b""
 
 
 def test_a_slice_of_a_column_and_hidden_entries_of_a_null_are_read_right():
