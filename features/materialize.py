@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -49,33 +50,28 @@ class Latest:
         """How many there are."""
         return int(self.rows.sum())
 
-    def batches(self, size: int) -> Iterator[Any]:
-        """Those rows with all columns, at most `size` at once, in the order of their keys.
+    def chunks(self, size: int) -> Iterator[list[Row]]:
+        """Those rows, at most `size` at once, in the order of their keys.
 
         In that order within a section, as much as is held at once: a store takes neighbours faster.
         """
-        for section in self._sections():
-            key = section[self.view.join_key]
-            order = pc.sort_indices(
-                pa.table({"length": pc.binary_length(key), "key": key}),
-                sort_keys=[("length", "ascending"), ("key", "ascending")],
-            )
-            for first in range(0, len(section), size):
-                yield section.take(order[first : first + size]).combine_chunks()
-
-    def _sections(self) -> Iterator[Any]:
-        columns = [self.view.join_key, *TIMES, *self.view.names]
-        at, held = 0, 0
-        kept: list[Any] = []
-        for batch in _scan(self.data, columns):
+        at, weight = 0, 0
+        section: list[Row] = []
+        for batch in _scan(self.data, [self.view.join_key, *TIMES, *self.view.names]):
             wanted = batch.filter(pa.array(self.rows[at : at + len(batch)]))
             at += len(batch)
-            kept, held = [*kept, wanted], held + wanted.nbytes
-            if held > _SECTION:
-                yield pa.Table.from_batches(kept)
-                kept, held = [], 0
-        if kept:
-            yield pa.Table.from_batches(kept)
+            section += rows_of(self.view, wanted)
+            weight += wanted.nbytes
+            if weight > _SECTION:
+                yield from _in_order(section, size)
+                section, weight = [], 0
+        yield from _in_order(section, size)
+
+
+def _in_order(rows: list[Row], size: int) -> Iterator[list[Row]]:
+    rows.sort(key=attrgetter("key"))
+    for first in range(0, len(rows), size):
+        yield rows[first : first + size]
 
 
 def latest(view: View, folder: str, start: int, end: int) -> Latest:
@@ -111,8 +107,7 @@ def write(
     """
     written = 0
     with _only_new_garbage():
-        for batch in chosen.batches(size):
-            rows = rows_of(chosen.view, batch)
+        for rows in chosen.chunks(size):
             written += write_rows(store, chosen.view, rows, replace=replace)
             progress(len(rows))
     return written
