@@ -4,10 +4,9 @@ Feast finds it by the name that `features.online.connect` puts into its configur
 imports this, because it imports Feast.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Set
 from contextlib import closing
 from datetime import UTC, datetime
-from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
@@ -22,7 +21,7 @@ from features.errors import StoreError
 from features.instants import from_micros, to_micros
 from features.online.base import Changes, Found
 from features.online.deadline import Here
-from features.online.layout import Row, View
+from features.online.layout import Row, Stored, View
 from features.online.sqlite import SqliteStore
 from features.online.values import NULL, entry
 from features.repo.types import String
@@ -40,6 +39,8 @@ class SqliteRowsOnlineStoreConfig(FeastConfigBaseModel):
 
 class SqliteRowsOnlineStore(OnlineStore):
     """A row per entity in SQLite, for Feast; for several threads at once."""
+
+    _connections: Here | None = None
 
     def online_write_batch(
         self,
@@ -75,18 +76,10 @@ class SqliteRowsOnlineStore(OnlineStore):
     ) -> list[Read]:
         """Read rows, in the order asked for."""
         view, keys = _view(table), [_key(config, key) for key in entity_keys]
-        asking = self._asking(config)
-        found = asking.ask(lambda store: store.read([view], [*dict.fromkeys(keys)]))
+        asked = [*dict.fromkeys(keys)]
+        found = self._asking(config).ask(lambda store: store.read([view], asked))
         rows, wanted = found.get(view.name, {}), {*(requested_features or view.names)}
-        told: list[Read] = []
-        for key in keys:
-            if key not in rows:
-                told.append((None, None))
-                continue
-            messages = rows[key].messages.items()
-            values = {name: Value.FromString(told) for name, told in messages if name in wanted}
-            told.append((from_micros(rows[key].event), values))
-        return told
+        return [_read(rows.get(key), wanted) for key in keys]
 
     def update(
         self,
@@ -110,13 +103,10 @@ class SqliteRowsOnlineStore(OnlineStore):
         for end in ("", "-wal", "-shm"):
             Path(f"{config.online_store.path}{end}").unlink(missing_ok=True)
 
-    @cached_property
-    def _connections(self) -> dict[str, Here]:
-        return {}
-
     def _asking(self, config: RepoConfig) -> Here:
-        where = config.online_store.path
-        return self._connections.setdefault(where, Here(lambda: _store(config)))
+        if self._connections is None:
+            self._connections = Here(lambda: _store(config))
+        return self._connections
 
 
 def _store(config: RepoConfig) -> SqliteStore:
@@ -130,6 +120,14 @@ def _view(table: FeatureView) -> View:
 
 def _key(config: RepoConfig, key: EntityKey) -> bytes:
     return bytes(serialize_entity_key(key, config.entity_key_serialization_version))
+
+
+def _read(stored: Stored | None, wanted: Set[str]) -> Read:
+    if stored is None:
+        return None, None
+    messages = stored.messages.items()
+    values = {name: Value.FromString(message) for name, message in messages if name in wanted}
+    return from_micros(stored.event), values
 
 
 def _row(view: View, key: bytes, given: Written, before: dict[str, bytes]) -> Row:
