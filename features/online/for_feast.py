@@ -10,14 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
-from feast import Entity, FeatureView, RepoConfig
-from feast.infra.key_encoding_utils import serialize_entity_key
-from feast.infra.online_stores.online_store import OnlineStore
-from feast.protos.feast.types.EntityKey_pb2 import EntityKey
-from feast.protos.feast.types.Value_pb2 import Value
-from feast.repo_config import FeastConfigBaseModel
-
-from features.errors import StoreError
+from features.errors import StoreError, extra
 from features.instants import from_micros, to_micros
 from features.online.base import Changes, Found
 from features.online.deadline import Here
@@ -25,6 +18,14 @@ from features.online.layout import Row, Stored, View
 from features.online.sqlite import SqliteStore
 from features.online.values import NULL, entry
 from features.repo.types import String
+
+with extra("features"):
+    from feast import Entity, FeatureView, RepoConfig
+    from feast.infra.key_encoding_utils import serialize_entity_key
+    from feast.infra.online_stores.online_store import OnlineStore
+    from feast.protos.feast.types.EntityKey_pb2 import EntityKey
+    from feast.protos.feast.types.Value_pb2 import Value
+    from feast.repo_config import FeastConfigBaseModel
 
 Written = tuple[EntityKey, dict[str, Value], datetime, datetime | None]
 Read = tuple[datetime | None, dict[str, Value] | None]
