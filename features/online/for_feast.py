@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 from features.errors import StoreError, extra
 from features.instants import from_micros, to_micros
+from features.materialize import APPLY
 from features.online.base import Changes, Found
 from features.online.deadline import Here
 from features.online.layout import Row, Stored, View
@@ -55,7 +56,7 @@ class SqliteRowsOnlineStore(OnlineStore):
 
         def decide(found: Found) -> Changes:
             if view.name not in found:
-                raise StoreError("no place for it", where=view.name, fix="apply the definitions")
+                raise StoreError("no place for it", where=view.name, fix=APPLY)
             stored = found[view.name]
             return {
                 view.name: [

@@ -33,10 +33,6 @@ class View:
         """Read one feature of a stored row."""
         return dict(self._decoders)[name](messages.get(name))
 
-    def named(self, row: "Row") -> Mapping[str, bytes]:
-        """The messages of a row to write, by feature."""
-        return dict(zip(self.names, values.apart(row.packed), strict=True))
-
     def texts(self, messages: Sequence[bytes]) -> list[str | None]:
         """What Feast puts beside the values of a row."""
         kinds = self.columns.values()
@@ -73,7 +69,14 @@ class Stored:
     def says(self, row: Row, view: View) -> bool:
         """Whether it holds the values of a row, all of them."""
         messages = self.messages
-        return all(messages.get(name) == told for name, told in view.named(row).items())
+        told = by_name((view.names, row.packed))
+        return all(messages.get(name) == each for name, each in told.items())
+
+
+def by_name(row: tuple[Sequence[str], bytes]) -> dict[str, bytes]:
+    """Take the message of a row apart: names of its features, and what it says of them."""
+    names, packed = row
+    return dict(zip(names, values.apart(packed), strict=True))
 
 
 def entity_key(join_key: str, value: str) -> bytes:

@@ -16,8 +16,7 @@ from time import monotonic
 
 from features.errors import StoreError, too_late
 from features.online.base import Changes, Found, OnlineStore
-from features.online.layout import Row, Stored, View
-from features.online.values import apart
+from features.online.layout import Row, Stored, View, by_name
 
 _PATIENCE = 30.0  # seconds to wait for another writer
 _CACHE_KIB, _PAGES_IN_LOG = 32_768, 8_000
@@ -155,7 +154,7 @@ class SqliteStore(OnlineStore):
                     row[0]: _Packed(
                         row[event],
                         (features.get(row[of]) or self._features_of(row[of]), row[values]),
-                        _named,
+                        by_name,
                     )
                     for row in rows
                     if row[event] is not None
@@ -211,11 +210,6 @@ class _Packed(Stored):
         """Whether it holds the values of a row, all of them."""
         names, packed = self._raw
         return bool(packed == row.packed) if names == view.names else super().says(row, view)
-
-
-def _named(stored: tuple[Sequence[str], bytes]) -> dict[str, bytes]:
-    names, packed = stored
-    return dict(zip(names, apart(packed), strict=True))
 
 
 def _key(row: Row) -> bytes:
