@@ -91,9 +91,9 @@ class SqliteStore(OnlineStore):
         """Remove a key's rows."""
         with self._transaction():
             found = self.read(views, [key])
-            for view in views:
+            for name in found:  # a view that was never applied holds nothing
                 self._connection.execute(
-                    f"DELETE FROM {self._table(view.name)} WHERE entity_key = ?",  # noqa: S608
+                    f"DELETE FROM {self._table(name)} WHERE entity_key = ?",  # noqa: S608
                     (key,),
                 )
         return {name: len(rows[key].messages) if rows else 0 for name, rows in found.items()}

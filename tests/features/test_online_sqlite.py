@@ -83,6 +83,14 @@ def test_what_is_not_carried_through_leaves_nothing_behind(store):
     assert read(store, view("other", "small")) == {"other": 4, "small": None}
 
 
+def test_an_erasure_does_not_stop_at_a_view_without_a_place(store):
+    written(store, view("small", "large"), row(ANN, 1, 3, 500))
+    views = [View("never applied", "user_id", {"small": Int64}), view("small")]
+    assert store.erase(views, ANN) == {"sizes": 2}
+    assert store.erase(views, ANN) == {"sizes": 0}
+    assert store.read(views, [ANN]) == {"sizes": {}}
+
+
 def test_more_keys_than_a_query_takes_are_read_in_parts(store):
     keys = [entity_key("user_id", f"user {number}") for number in range(33_000)]
     about = view("small")
