@@ -6,6 +6,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 _PROCESSES = Path("/proc")
@@ -13,11 +14,22 @@ _PAGE = os.sysconf("SC_PAGE_SIZE")
 EVERY = 0.2  # seconds; what is held for a shorter time may be missed
 
 
+@dataclass(frozen=True)
+class _Process:
+    parent: int
+    held: int
+    stack: int  # where it begins: another place with every program that is started
+
+    def forked_from(self, other: "_Process | None") -> bool:
+        return other is not None and self.stack == other.stack
+
+
 class Peak:
     """The highest sum seen so far, in MiB."""
 
     def __init__(self) -> None:
         self._bytes = 0
+        self._forks: set[int] = set()
 
     @property
     def mib(self) -> int:
@@ -27,8 +39,15 @@ class Peak:
 
     def look(self) -> None:
         """Add up what this process and its descendants hold now."""
-        held = sum(_held()) if _PROCESSES.is_dir() else _own_peak()
+        held = self._held() if _PROCESSES.is_dir() else _own_peak()
         self._bytes = max(self._bytes, held)
+
+    def _held(self) -> int:
+        """Add up the bytes of all; what is about to start a program seems to hold its parent's."""
+        seen, before = _processes(), self._forks
+        self._forks = {pid for pid, one in seen.items() if one.forked_from(seen.get(one.parent))}
+        passing = self._forks - before - {os.getpid()}
+        return sum(seen[pid].held for pid in seen.keys() - passing if _descends(pid, seen))
 
 
 @contextmanager
@@ -58,20 +77,17 @@ def _own_peak() -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
 
 
-def _held() -> Iterator[int]:
-    """Bytes that this process holds, and each of its descendants."""
-    held: dict[int, int] = {}
-    parent: dict[int, int] = {}
+def _processes() -> dict[int, _Process]:
+    found = {}
     for folder in _PROCESSES.glob("[0-9]*"):
         with suppress(OSError, ValueError, IndexError):  # it may end while we look
-            pid, fields = int(folder.name), (folder / "stat").read_text().rpartition(")")[2].split()
-            parent[pid], held[pid] = int(fields[1]), int(fields[21]) * _PAGE
-    for pid, size in held.items():
-        if _descends(pid, parent):
-            yield size
+            fields = (folder / "stat").read_text().rpartition(")")[2].split()
+            held = int(fields[21]) * _PAGE
+            found[int(folder.name)] = _Process(int(fields[1]), held, int(fields[25]))
+    return found
 
 
-def _descends(pid: int, parent: dict[int, int]) -> bool:
-    while pid and pid != os.getpid():
-        pid = parent.get(pid, 0)
-    return bool(pid)
+def _descends(pid: int, seen: dict[int, _Process]) -> bool:
+    while pid in seen and pid != os.getpid():
+        pid = seen[pid].parent
+    return pid == os.getpid()

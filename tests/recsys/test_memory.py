@@ -1,5 +1,6 @@
 """The memory of a command at its peak, with that of the processes it starts."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -23,3 +24,20 @@ def test_the_peak_counts_children_while_they_run():
     assert during > before + 100
     with peak() as memory:  # it has ended
         assert memory.mib < during - 50
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="there is no /proc")
+def test_a_process_about_to_start_a_program_does_not_count_its_parents_memory():
+    held = bytearray(100 << 20)
+    with peak() as memory:
+        before = memory.mib
+        waits, goes = os.pipe()
+        if not (fork := os.fork()):
+            os.close(goes)
+            os.read(waits, 1)
+            os._exit(0)
+        try:
+            assert memory.mib < before + 50, f"{len(held) >> 20} MiB twice"
+        finally:
+            os.close(goes)
+            os.waitpid(fork, 0)
