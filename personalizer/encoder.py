@@ -95,9 +95,10 @@ class TextEncoder:
 
 
 def best_dtype() -> torch.dtype:
-    """Choose bfloat16 where the CPU multiplies it in hardware (AMX); elsewhere it is slower."""
+    """Choose bfloat16 where the CPU multiplies it in hardware; elsewhere it is slower."""
     capabilities: dict[str, Any] = getattr(torch.cpu, "get_capabilities", dict)()
-    return torch.bfloat16 if capabilities.get("amx_bf16") else torch.float32
+    in_hardware = capabilities.get("amx_bf16") or capabilities.get("avx512_bf16")
+    return torch.bfloat16 if in_hardware else torch.float32
 
 
 def _name(config: EncoderConfig) -> str:
