@@ -24,8 +24,15 @@ def user_vectors(
     purchase weighs half of one made `half_life` purchases later. Purchases made at the same time
     weigh the same, whatever their order. An empty history gives zeros.
     """
+    return decayed_means(indptr, items, later_than(indptr, times), item_vectors, half_life)
+
+
+def decayed_means(
+    indptr: Integers, items: Integers, later: Integers, item_vectors: Floats, half_life: float
+) -> Floats:
+    """Embed shoppers where it is known how many purchases are `later` than each; (U, D)."""
     users = np.zeros((len(indptr) - 1, item_vectors.shape[1]), dtype=np.float32)
-    weights = _weights(indptr, times, half_life)
+    weights = np.exp2(-later / half_life).astype(np.float32)
     weights[items < 0] = 0
     for first, last in _chunks(indptr):
         rows = np.arange(first, last)[indptr[first + 1 : last + 1] > indptr[first:last]]
@@ -34,6 +41,13 @@ def user_vectors(
         if len(rows):
             users[rows] = np.add.reduceat(bought, indptr[rows] - start, axis=0)
     return normalised(users)
+
+
+def later_than(indptr: Integers, times: Integers) -> Integers:
+    """Count for each purchase those of its shopper that are strictly later."""
+    starts, sizes, owners = _moments(indptr, times)
+    later: Integers = np.repeat(indptr[1:][owners] - (starts + sizes), sizes)
+    return later
 
 
 def prefix_vectors(
@@ -84,13 +98,6 @@ def normalised(vectors: Floats) -> Floats:
     lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
     scaled: Floats = np.divide(vectors, lengths, out=np.zeros_like(vectors), where=lengths > 0)
     return scaled
-
-
-def _weights(indptr: Integers, times: Integers, half_life: float) -> Floats:
-    """Weigh each purchase by how many purchases of its shopper are strictly later."""
-    starts, sizes, owners = _moments(indptr, times)
-    later = indptr[1:][owners] - (starts + sizes)
-    return np.exp2(-np.repeat(later, sizes) / half_life).astype(np.float32)
 
 
 def _moments(indptr: Integers, times: Integers) -> tuple[Integers, Integers, Integers]:

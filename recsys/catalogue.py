@@ -16,7 +16,6 @@ import numpy as np
 from features.errors import VersionMismatchError
 from recsys.arrays import PAD, Bools, Floats, Ints
 from recsys.errors import ArtifactError
-from recsys.sparse import matrix
 from recsys.tables import read_array, read_json, read_table
 
 
@@ -92,14 +91,9 @@ class Catalogue:
         return self.makers[0]
 
     @cached_property
-    def groups(self) -> tuple[tuple[Ints, Any], ...]:
-        """Codes of category, parent category and brand, and each as sparse rows (I, groups)."""
-        size, found = len(self), []
-        for codes in (self.leaf_codes, self.parent_codes, self.brand_codes):
-            named = np.flatnonzero(codes != PAD)
-            shape = (size, int(codes.max(initial=0)) + 1)
-            found.append((codes, matrix(named, codes[named], np.ones(len(named)), shape)))
-        return tuple(found)
+    def group_codes(self) -> Ints:
+        """Codes of category, parent category and brand (3, I)."""
+        return np.stack((self.leaf_codes, self.parent_codes, self.brand_codes))
 
     def positions(self, ids: Iterable[str]) -> Ints:
         """Positions of ids; -1 for an id that is not in the catalogue."""

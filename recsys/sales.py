@@ -1,7 +1,6 @@
 """When items sold: purchases per item and day, counted in any window without looking ahead."""
 
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -38,24 +37,9 @@ class Sales:
         sums = np.concatenate(([0], np.cumsum(purchases[known][order]))).astype(np.int64)
         return cls(keys[order], days[known][order].astype(np.int64), sums)
 
-    def before(self, items: Ints, moments: Longs) -> "Past | PastOfSome":
+    def before(self, items: Ints, moments: Longs) -> "Past":
         """What sold of items (U, P) on the whole days before each shopper's moment (U,)."""
-        today = moments // DAY
-        if len(today) and (today == today[0]).all():
-            return self._until(int(today[0])).of(items)
-        return Past(self, items.astype(np.int64) * _DAYS, today[:, None])
-
-    def _until(self, day: int) -> "PastOfAll":
-        """Everything up to a day; who is served now is served by the same one again and again."""
-        kept = self._kept.get(day)
-        if kept is None:
-            self._kept.clear()
-            kept = self._kept[day] = PastOfAll(self, day)
-        return kept
-
-    @cached_property
-    def _kept(self) -> "dict[int, PastOfAll]":
-        return {}
+        return Past(self, items.astype(np.int64) * _DAYS, (moments // DAY)[:, None])
 
 
 class Past:
@@ -85,46 +69,3 @@ class Past:
 
     def _place(self, day: Longs) -> Longs:
         return np.searchsorted(self._sales.keys, self._starts + day)
-
-
-class PastOfAll:
-    """Sales of every item up to one day, each figure worked out once."""
-
-    def __init__(self, sales: Sales, day: int) -> None:
-        # the last place stands for all items that never sold
-        many = 1 if not len(sales.keys) else int(sales.keys[-1]) // _DAYS + 2
-        self._past = Past(sales, np.arange(many) * _DAYS, np.array(day))
-        self._last = many - 1
-        self._figures: dict[int | None, Floats] = {}
-
-    def of(self, items: Ints) -> "PastOfSome":
-        """The same of some items (U, P)."""
-        return PastOfSome(self, np.minimum(items, self._last))
-
-    def within(self, days: int | None) -> Floats:
-        """Purchases of every item in the last `days` days, or ever (I,)."""
-        if days not in self._figures:
-            self._figures[days] = self._past.within(days)
-        return self._figures[days]
-
-    @cached_property
-    def first_and_last(self) -> tuple[Floats, Floats]:
-        """Days since each item sold first, and last (I,)."""
-        return self._past.first_and_last()
-
-
-@dataclass(frozen=True, eq=False)
-class PastOfSome:
-    """What `Past` tells, read from what is known of all items."""
-
-    whole: PastOfAll
-    items: Ints
-
-    def within(self, days: int | None = None) -> Floats:
-        """Purchases in the last `days` days, or ever."""
-        return self.whole.within(days)[self.items]
-
-    def first_and_last(self) -> tuple[Floats, Floats]:
-        """Days since each item sold first, and last; nan: never."""
-        first, last = self.whole.first_and_last
-        return first[self.items], last[self.items]

@@ -18,7 +18,7 @@ from recsys.arrays import PAD, Floats, Ints, Longs, Objects, spans
 from recsys.catalogue import Catalogue
 from recsys.compiled import compiled
 from recsys.errors import ArtifactError, extra
-from recsys.sparse import Rows, rows_of
+from recsys.sparse import Rows, ragged_sums
 from recsys.tables import WHOLE, Shard, hash_order, read_shard, read_table
 
 with extra("recsys"):
@@ -101,29 +101,26 @@ class Shoppers:
         `recent` fades quickly, `whole` slowly, by how many purchases are strictly later;
         `last` holds the purchases of the last day, each an equal share.
         """
-        owner = np.repeat(np.arange(len(self)), self.lengths)
         purchases, days = self.later
         if kind == "last":
             weights = (days == 0).astype(np.float32)
+            owner = np.repeat(np.arange(len(self)), self.lengths)
             weights /= np.bincount(owner, weights, len(self))[owner]
         else:
             weights = np.float32(FADES[kind]) ** purchases
-        return rows_of(owner, self.items, weights, (len(self), items))
-
-    def recent(self, n: int | None = None) -> tuple[Ints, Floats]:
-        """Lay out the last n items (or all), newest first, and their ages in days: both (U, n)."""
-        if n is None:
-            n = int(self.lengths.max(initial=0))
-        if n not in self._recent:
-            items = np.full((len(self), n), PAD, np.int32)
-            ages = np.full((len(self), n), np.nan, np.float32)
-            _lay_out((self.indptr, self.items, self.times, self.moments), items, ages)
-            self._recent[n] = items, ages
-        return self._recent[n]
+        return ragged_sums(self.indptr, self.items, weights, items)
 
     @cached_property
-    def _recent(self) -> dict[int, tuple[Ints, Floats]]:
-        return {}
+    def ages(self) -> Floats:
+        """How many days ago each purchase was (N,)."""
+        days = (np.repeat(self.moments, self.lengths) - self.times) / DAY
+        return np.maximum(days, 0).astype(np.float32)
+
+    def recent(self, n: int) -> Ints:
+        """Lay out the last n items, newest first (U, n)."""
+        items = np.full((len(self), n), PAD, np.int32)
+        _lay_out(self.indptr, self.items, items)
+        return items
 
     def take(self, rows: Longs | Sequence[int] | slice) -> "Shoppers":
         """Pick some of the shoppers, in the order asked for."""
@@ -241,14 +238,11 @@ def _as_of(history: Any, moment: Path) -> datetime:
 
 
 @compiled
-def _lay_out(histories: Any, laid: Any, ages: Any) -> None:
-    indptr, items, times, moments = histories
+def _lay_out(indptr: Any, items: Any, laid: Any) -> None:
     for row in range(len(laid)):
         end = indptr[row + 1]
         for place in range(min(laid.shape[1], end - indptr[row])):
-            at = end - 1 - place
-            laid[row, place] = items[at]
-            ages[row, place] = max((moments[row] - times[at]) / DAY, 0)
+            laid[row, place] = items[end - 1 - place]
 
 
 @compiled

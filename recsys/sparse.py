@@ -85,6 +85,15 @@ def matrix(rows: Any, columns: Any, values: Any, shape: tuple[int, int]) -> Any:
     return rows_of(rows, columns, values, shape).csr
 
 
+def ragged_sums(indptr: Longs, columns: Ints, values: Any, width: int) -> Rows:
+    """Add up, in each ragged row, the values of a column named more than once; PAD is no column."""
+    indices, data = np.empty(len(columns), np.int32), np.empty(len(columns), np.float32)
+    bounds = np.zeros(len(indptr), np.int64)
+    told = (indptr, columns, np.asarray(values, np.float32))
+    end = _from_ragged(told, bounds, (indices, data), _scratch.of(width))
+    return Rows(bounds, indices[:end], data[:end], (len(indptr) - 1, width))
+
+
 def row_sums(items: Ints, values: Floats, width: int) -> Rows:
     """Add up, in each row of items (U, N), the values (N,) of the places an item stands at."""
     indptr, indices, data = _from_places(items, np.asarray(values, np.float32), _scratch.of(width))
@@ -183,6 +192,21 @@ def _from_triples(triples: Any, count: int, scratch: Any) -> Any:
         _store((indices, data), indptr[row], end, scratch)
         indptr[row + 1] = end
     return indptr, indices[:end], data[:end]
+
+
+@compiled
+def _from_ragged(told: Any, bounds: Any, sparse_rows: Any, scratch: Any) -> int:
+    starts, columns, values = told
+    sums, seen = scratch
+    end = 0
+    for row in range(len(starts) - 1):
+        for place in range(starts[row], starts[row + 1]):
+            if columns[place] != PAD:
+                end = _met(columns[place], sparse_rows[0], end, seen)
+                sums[columns[place]] += values[place]
+        _store(sparse_rows, bounds[row], end, scratch)
+        bounds[row + 1] = end
+    return end
 
 
 @compiled

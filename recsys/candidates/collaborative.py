@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from features.decay import normalised, user_vectors
+from features.decay import decayed_means, normalised
 from features.errors import VersionMismatchError
 from recsys.arrays import Floats
 from recsys.candidates.faiss_index import ItemIndex
@@ -73,9 +73,8 @@ class Collaborative:
 
     def vectors(self, shoppers: Shoppers) -> Floats:
         """Shoppers (U, D), from their histories; zeros where nothing is known."""
-        return user_vectors(
-            shoppers.indptr, shoppers.items, shoppers.times, self.queries, HALF_LIFE
-        )
+        later = shoppers.later[0]
+        return decayed_means(shoppers.indptr, shoppers.items, later, self.queries, HALF_LIFE)
 
     def save(self, out: Path) -> None:
         """Write vectors and index into a folder."""

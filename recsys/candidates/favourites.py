@@ -1,17 +1,22 @@
 """Best sellers of the categories and brands a shopper buys most."""
 
 from dataclasses import dataclass
-from typing import ClassVar, Self
+from functools import cached_property
+from typing import Any, ClassVar, Self
 
 import numpy as np
 
-from recsys.arrays import PAD, Floats, Ints, Longs, spans
+from recsys.arrays import PAD, Floats, Ints
 from recsys.candidates.base import CandidateSource, Parts, register
 from recsys.candidates.popular import popularity
 from recsys.candidates.proposals import SparseProposal
 from recsys.catalogue import Catalogue, ItemStats
+from recsys.errors import extra
 from recsys.shoppers import Shoppers
-from recsys.sparse import rows_of, top_of_rows
+from recsys.sparse import matrix, product, pruned, ragged_sums, top_of_rows
+
+with extra("recsys"):
+    from scipy import sparse
 
 
 @dataclass(frozen=True, eq=False)
@@ -19,36 +24,21 @@ class Shelf:
     """Items of each group (category or brand), best sellers first."""
 
     codes: Ints  # (I,) group of each item; -1: none
-    indptr: Longs
-    items: Ints
-    scores: Floats
+    rows: Any  # scipy CSR (G, I): popularity
 
     @classmethod
-    def build(cls, codes: Ints, stats: ItemStats) -> "Shelf":
-        """Sort what was ever sold into its group."""
-        score = np.log1p(popularity(stats))
-        listed = np.flatnonzero((codes != PAD) & (score > 0))
-        order = listed[np.lexsort((listed, -score[listed], codes[listed]))]
-        counts = np.bincount(codes[listed], minlength=int(codes.max(initial=-1)) + 1)
-        indptr = np.concatenate(([0], np.cumsum(counts))).astype(np.int64)
-        return cls(codes, indptr, order.astype(np.int32), score[order].astype(np.float32))
+    def build(cls, codes: Ints, stats: ItemStats, each: int) -> "Shelf":
+        """Put the best sellers of each group on its shelf."""
+        score = np.log1p(popularity(stats)).astype(np.float32)
+        listed = np.flatnonzero(codes != PAD)
+        shape = (int(codes.max(initial=-1)) + 1, len(codes))
+        return cls(codes, pruned(matrix(codes[listed], listed, score[listed], shape), each))
 
-    def proposals(self, shoppers: Shoppers, groups: int, each: int) -> tuple[Longs, Ints, Floats]:
-        """(row, item, share of the history x popularity) of each shopper's favourite groups."""
-        rows = np.repeat(np.arange(len(shoppers)), shoppers.lengths)
+    def favourites(self, shoppers: Shoppers, groups: int) -> tuple[Ints, Floats]:
+        """Find the groups a shopper bought most of, and their shares of the history."""
+        share = np.repeat(1 / np.maximum(shoppers.lengths, 1), shoppers.lengths)
         bought = self.codes[shoppers.items]
-        share = (1 / np.maximum(shoppers.lengths, 1)).astype(np.float32)[rows]
-        known = bought != PAD
-        held = rows_of(
-            rows[known], bought[known], share[known], (len(shoppers), len(self.indptr) - 1)
-        )
-        best, shares = top_of_rows(held, groups)
-        owner, place = np.nonzero(best != PAD)
-        group = best[owner, place]
-        counts = np.minimum(np.diff(self.indptr)[group], each)
-        at = spans(self.indptr[group], counts)
-        weight = np.repeat(shares[owner, place], counts)
-        return np.repeat(owner, counts), self.items[at], self.scores[at] * weight
+        return top_of_rows(ragged_sums(shoppers.indptr, bought, share, self.rows.shape[0]), groups)
 
 
 @register
@@ -58,11 +48,11 @@ class Favourites(CandidateSource):
 
     name: ClassVar[str] = "favourites"
     vote: ClassVar[float] = 0.25
+    groups: ClassVar[int] = 3
+    each: ClassVar[int] = 100  # best sellers looked at on a shelf
     catalogue: Catalogue
     categories: Shelf
     brands: Shelf
-    groups: int = 3
-    each: int = 100  # best sellers looked at on a shelf
 
     @classmethod
     def build(cls, parts: Parts) -> Self:
@@ -70,18 +60,25 @@ class Favourites(CandidateSource):
         catalogue, stats = parts.catalogue, parts.item_stats
         return cls(
             catalogue,
-            Shelf.build(catalogue.leaf_codes, stats),
-            Shelf.build(catalogue.brand_codes, stats),
+            Shelf.build(catalogue.leaf_codes, stats, cls.each),
+            Shelf.build(catalogue.brand_codes, stats, cls.each),
         )
 
     def ask(self, shoppers: Shoppers) -> SparseProposal:
         """Best sellers of both kinds of shelf, added up."""
-        found = [
-            shelf.proposals(shoppers, self.groups, self.each)
-            for shelf in (self.categories, self.brands)
-        ]
-        rows, items, scores = (np.concatenate(part) for part in zip(*found, strict=True))
-        return SparseProposal(rows_of(rows, items, scores, (len(shoppers), len(self.catalogue))))
+        leaves, leaf_shares = self.categories.favourites(shoppers, self.groups)
+        brands, brand_shares = self.brands.favourites(shoppers, self.groups)
+        first = self.categories.rows.shape[0]  # of the brands' shelves, behind the categories'
+        shelves = np.concatenate((leaves, np.where(brands == PAD, PAD, brands + first)), axis=1)
+        shares = np.concatenate((leaf_shares, brand_shares), axis=1)
+        each = np.arange(len(shoppers) + 1) * shelves.shape[1]
+        liked = ragged_sums(each, shelves.ravel(), shares.ravel(), self.shelves.shape[0])
+        return SparseProposal(product(liked, self.shelves))
+
+    @cached_property
+    def shelves(self) -> Any:
+        """All shelves, one below the other."""
+        return sparse.vstack((self.categories.rows, self.brands.rows), format="csr")
 
     def because(self, shoppers: Shoppers, row: int, item: int) -> str | None:
         """Name the category or the brand she bought from before."""

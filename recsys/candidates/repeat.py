@@ -5,12 +5,11 @@ from typing import ClassVar, Self
 
 import numpy as np
 
-from recsys.arrays import PAD
 from recsys.candidates.base import CandidateSource, Parts, register
 from recsys.candidates.proposals import SparseProposal
 from recsys.catalogue import Catalogue
 from recsys.shoppers import Shoppers
-from recsys.sparse import rows_of
+from recsys.sparse import ragged_sums
 
 
 @register
@@ -29,17 +28,14 @@ class Repeat(CandidateSource):
 
     def ask(self, shoppers: Shoppers) -> SparseProposal:
         """Each purchase counts one, halved with every half-life since."""
-        items, ages = shoppers.recent()
-        rows, columns = np.nonzero(items != PAD)
-        scores = np.exp2(-ages[rows, columns] / np.float32(self.half_life_days))
-        shape = (len(shoppers), len(self.catalogue))
-        return SparseProposal(rows_of(rows, items[rows, columns], scores, shape))
+        scores = np.exp2(-shoppers.ages / np.float32(self.half_life_days))
+        width = len(self.catalogue)
+        return SparseProposal(ragged_sums(shoppers.indptr, shoppers.items, scores, width))
 
     def because(self, shoppers: Shoppers, row: int, item: int) -> str | None:
         """Say when it was bought last."""
-        one = shoppers.take([row])
-        items, ages = one.recent()
-        bought = ages[items == item]
+        hers = slice(shoppers.indptr[row], shoppers.indptr[row + 1])
+        bought = shoppers.ages[hers][shoppers.items[hers] == item]
         if not len(bought):
             return None
         days = int(bought.min())

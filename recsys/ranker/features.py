@@ -6,6 +6,7 @@ shopper's own moment.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -14,12 +15,10 @@ from recsys.arrays import PAD, Bools, Floats, Ints, Longs
 from recsys.candidates.pool import Pool
 from recsys.catalogue import Catalogue, ItemStats
 from recsys.compiled import compiled
-from recsys.sales import Sales
+from recsys.sales import DAY, Sales
 from recsys.shoppers import Shoppers
-from recsys.sparse import product, values_at
 
 SIMILAR_TO = 10  # last items a candidate is compared with
-NOBODY = -2  # stands in a history where nothing is, so that it matches no code, not even "unknown"
 WINDOWS = (30, 90, 365)  # days
 
 _ITEM_KNOWN = ("mean_rating", "price_level")
@@ -65,6 +64,10 @@ _CROSS = (
     "price_ratio",
 )
 
+_BOUGHT, _SINCE, _IN_GAPS = map(_CROSS.index, _CROSS[:3])
+_SHARES, _PAST_SHARES = _CROSS.index("category_share"), _CROSS.index("days_since_category")
+_SINCE_CATEGORY, _SINCE_BRAND, _PRICE_FIT, _PRICE_RATIO = map(_CROSS.index, _CROSS[-4:])
+
 
 def feature_names(sources: Sequence[str]) -> tuple[str, ...]:
     """Names of all features, in the order of the columns."""
@@ -95,47 +98,73 @@ class Shelf:
     stats: ItemStats
     sales: Sales
 
+    def told(self, items: Ints, moments: Longs) -> Floats:
+        """Tell of items (U, P) what sold before each shopper's moment (U,): (U, P, F)."""
+        today = moments // DAY
+        if len(today) and (today == today[0]).all():
+            return self._told_on(int(today[0]))[items]
+        return _of_items(items, moments, self)
+
+    def _told_on(self, day: int) -> Floats:
+        """Tell of all items; who is served now is told the same again and again."""
+        if (told := self._days.get(day)) is None:
+            everything = np.arange(len(self.catalogue), dtype=np.int32)[None]
+            told = _of_items(everything, np.array([day * DAY]), self)[0]
+            self._days.clear()
+            self._days[day] = told
+        return told
+
+    @cached_property
+    def _days(self) -> dict[int, Floats]:
+        return {}
+
 
 def build_features(shoppers: Shoppers, pool: Pool, shelf: Shelf) -> Features:
     """Features of every candidate of every shopper."""
     items = np.where(pool.real, pool.items, 0)  # any item at padding: those rows are dropped
-    planes = [
-        *np.moveaxis(pool.scores, 2, 0),
-        pool.votes,
-        *_similarities(shoppers, items, shelf.catalogue),
-        *_of_items(items, shoppers.moments, shelf),
-        *(column[:, None] for column in _of_shoppers(shoppers)),
-        *_crosses(shoppers, items, shelf),
-    ]
-    names = feature_names(pool.sources)
-    real = pool.real
-    values = np.empty((*real.shape, len(names)), np.float32)
-    for column, plane in enumerate(planes):
-        values[:, :, column] = plane
-    return Features(names, values[real], real)
+    buys = _of_shoppers(shoppers)[:, None]
+    values = np.concatenate(
+        (
+            pool.scores,
+            pool.votes[:, :, None],
+            _similarities(shoppers, items, shelf.catalogue),
+            shelf.told(items, shoppers.moments),
+            np.broadcast_to(buys, (*items.shape, len(_SHOPPER))),
+            _crosses(shoppers, items, shelf),
+        ),
+        axis=2,
+    )
+    return Features(feature_names(pool.sources), values[pool.real], pool.real)
 
 
-def _similarities(shoppers: Shoppers, items: Ints, catalogue: Catalogue) -> list[Floats]:
+def _similarities(shoppers: Shoppers, items: Ints, catalogue: Catalogue) -> Floats:
     """Taste, best, mean and last similarity; nan where the shopper gives nothing to compare."""
-    recent = shoppers.recent(SIMILAR_TO)[0]  # (U, n)
+    recent = shoppers.recent(SIMILAR_TO)  # (U, n)
     against = catalogue.vectors[np.maximum(recent, 0)]  # (U, n, D)
     against = np.concatenate((against, shoppers.vectors[:, None]), axis=1)
     all_ = np.matmul(catalogue.vectors[items], against.transpose(0, 2, 1))  # (U, P, n + 1)
-    real = (recent != PAD)[:, None, :]  # (U, 1, n)
-    has_taste: Bools = np.any(shoppers.vectors, axis=1, keepdims=True)
-    to_items = all_[:, :, :-1]
-    best = np.where(real, to_items, -np.inf).max(axis=2)
-    with np.errstate(invalid="ignore"):
-        mean = np.where(real, to_items, 0).sum(axis=2) / real.sum(axis=2)
-    return [
-        np.where(has_taste, all_[:, :, -1], np.nan),
-        np.where(np.isfinite(best), best, np.nan),
-        mean,
-        np.where(real[:, :, 0], to_items[:, :, 0], np.nan),
-    ]
+    told = np.full((*items.shape, len(_SIMILARITY)), np.nan, np.float32)
+    _sum_up(all_, (recent != PAD).sum(axis=1), np.any(shoppers.vectors, axis=1), told)
+    return told
 
 
-def _of_items(items: Ints, moments: Longs, shelf: Shelf) -> list[Floats]:
+@compiled
+def _sum_up(similar: Any, purchases: Any, has_taste: Any, told: Any) -> None:
+    for row in range(len(similar)):
+        many = purchases[row]
+        for place in range(similar.shape[1]):
+            to_each, one = similar[row, place], told[row, place]
+            if has_taste[row]:
+                one[0] = to_each[-1]
+            if many:
+                best, total = to_each[0], to_each[0]
+                for past in range(1, many):
+                    best = max(best, to_each[past])
+                    total += to_each[past]
+                one[1], one[2], one[3] = best, total / many, to_each[0]
+
+
+def _of_items(items: Ints, moments: Longs, shelf: Shelf) -> Floats:
     """What sold before the shopper's moment, and what the statistics hold altogether."""
     past = shelf.sales.before(items, moments)
     sold = {days: past.within(days) for days in (None, *WINDOWS)}
@@ -146,82 +175,101 @@ def _of_items(items: Ints, moments: Longs, shelf: Shelf) -> list[Floats]:
     season = (sold[365] - past.within(305) + 1) / (sold[365] + 6)
     rest = [getattr(shelf.stats, name)[items] for name in _ITEM_KNOWN]
     price = np.log(np.maximum(shelf.catalogue.prices[items], np.float32(0.01)))
-    return [known, *counts, trend, season, *past.first_and_last(), *rest, price]
+    planes = [known, *counts, trend, season, *past.first_and_last(), *rest, price]
+    return np.stack(planes, axis=2).astype(np.float32)
 
 
-def _of_shoppers(shoppers: Shoppers) -> list[Floats]:
-    """How the shopper buys, from the look-up and the history: each (U,)."""
-    ages = shoppers.recent()[1]  # (U, H) newest first
-    owner = np.repeat(np.arange(len(shoppers)), shoppers.lengths)
-    later = shoppers.later[1]
-    length = shoppers.lengths.astype(np.float32)
-    days = np.zeros(len(shoppers), np.float32)
-    np.maximum.at(days, owner, (later + 1).astype(np.float32))
-    basket = np.bincount(owner[later == 0], minlength=len(shoppers)).astype(np.float32)
-    newest = ages[:, 0] if ages.shape[1] else np.full(len(shoppers), np.nan, np.float32)
-    return [
-        *(shoppers.stats[name] for name in _LOOKED_UP),
-        length,
-        days,
-        length / np.maximum(days, 1),
-        basket,
-        newest,
-        *((ages <= window).sum(axis=1).astype(np.float32) for window in WINDOWS),
-    ]
-
-
-def _crosses(shoppers: Shoppers, items: Ints, shelf: Shelf) -> list[Floats]:
-    catalogue = shelf.catalogue
-    history, ages = shoppers.recent()
-    bought, since = _match(items, history, ages)
-    gap = np.maximum(shoppers.stats["mean_gap_days"], 1)[:, None]
-    in_category = _match(*_codes(catalogue.leaf_codes, items, history), ages)[1]
-    of_brand = _match(*_codes(catalogue.brand_codes, items, history), ages)[1]
-    ratio = catalogue.prices[items] / np.maximum(shoppers.stats["mean_price"], 0.01)[:, None]
-    return [
-        bought,
-        since,
-        since / gap,
-        *_shares(shoppers, items, catalogue),
-        in_category,
-        of_brand,
-        np.abs(shelf.stats.price_level[items] - shoppers.stats["price_level"][:, None]),
-        np.log(np.maximum(ratio, np.float32(1e-3))),
-    ]
-
-
-def _shares(shoppers: Shoppers, items: Ints, catalogue: Catalogue) -> list[Floats]:
-    """How much of the history, and of its end, is of the candidate's category or brand."""
-    size = len(catalogue)
-    views = [shoppers.profile(view, size) for view in ("whole", "recent")]
-    totals = [np.maximum(view.sums, np.float32(1e-6))[:, None] for view in views]
-    planes = []
-    for codes, of_group in catalogue.groups:
-        for view, total in zip(views, totals, strict=True):
-            share = values_at(product(view, of_group), codes[items]) / total
-            planes.append(np.where(codes[items] == PAD, np.nan, share).astype(np.float32))
-    return planes
-
-
-def _codes(codes: Ints, items: Ints, history: Ints) -> tuple[Ints, Ints]:
-    """Codes of candidates and of the history; an unknown code matches nothing."""
-    past = np.where(history != PAD, codes[history], NOBODY)
-    return codes[items], np.where(past == PAD, NOBODY, past).astype(np.int32)
-
-
-def _match(candidates: Ints, history: Ints, ages: Floats) -> tuple[Floats, Floats]:
-    """How often a candidate (U, P) is in the history (U, H, newest first), and days since."""
-    counts = np.zeros(candidates.shape, np.float32)
-    since = np.full(candidates.shape, np.nan, np.float32)
-    _count_matches(candidates, history, ages, counts, since)
-    return counts, since
+def _of_shoppers(shoppers: Shoppers) -> Floats:
+    """How the shopper buys, from the look-up and the history."""
+    told = np.empty((len(shoppers), len(_SHOPPER)), np.float32)
+    for column, name in enumerate(_LOOKED_UP):
+        told[:, column] = shoppers.stats[name]
+    history = told[:, len(_LOOKED_UP) :]
+    _how_bought(shoppers.indptr, shoppers.later[1], shoppers.ages, history)
+    return told
 
 
 @compiled
-def _count_matches(candidates: Any, history: Any, ages: Any, counts: Any, since: Any) -> None:
-    for row in range(len(candidates)):
-        for place in range(candidates.shape[1]):
-            for past in range(history.shape[1] - 1, -1, -1):  # oldest first: the newest age stays
-                if history[row, past] == candidates[row, place]:
-                    counts[row, place] += 1
-                    since[row, place] = ages[row, past]
+def _how_bought(indptr: Any, later_days: Any, ages: Any, told: Any) -> None:
+    for row in range(len(told)):
+        start, end = indptr[row], indptr[row + 1]
+        days, basket = 0, 0
+        for at in range(start, end):
+            days = max(days, later_days[at] + 1)
+            basket += later_days[at] == 0
+        told[row, 0], told[row, 1] = end - start, days
+        told[row, 2] = np.float32(end - start) / np.float32(max(days, 1))
+        told[row, 3] = basket
+        told[row, 4] = ages[end - 1] if end > start else np.nan
+        for column, window in enumerate(WINDOWS):
+            within = 0
+            for at in range(start, end):
+                within += ages[at] <= window
+            told[row, 5 + column] = within
+
+
+def _crosses(shoppers: Shoppers, items: Ints, shelf: Shelf) -> Floats:
+    catalogue, stats, size = shelf.catalogue, shoppers.stats, len(shelf.catalogue)
+    crosses = np.full((*items.shape, len(_CROSS)), np.nan, np.float32)
+    histories = (shoppers.indptr, shoppers.items, shoppers.ages)
+    codes = catalogue.group_codes
+    _meet(items, histories, (codes[0], codes[2]), crosses)
+    for view, kind in enumerate(("whole", "recent")):
+        held = shoppers.profile(kind, size)
+        shares = crosses[:, :, _SHARES + view : _PAST_SHARES : 2]
+        _share(items, (held.indptr, held.indices, held.data), (codes, held.sums), shares)
+    gap, paid = np.maximum(stats["mean_gap_days"], 1), np.maximum(stats["mean_price"], 0.01)
+    wares = shelf.stats.price_level, catalogue.prices
+    _weigh(items, wares, (gap, stats["price_level"], paid), crosses)
+    return crosses
+
+
+@compiled
+def _meet(items: Any, histories: Any, codes: Any, crosses: Any) -> None:
+    """Compare each candidate with each purchase, the oldest first: the newest age stays."""
+    indptr, past, ages = histories
+    categories, brands = codes
+    for row in range(len(items)):
+        for place in range(items.shape[1]):
+            item, cross = items[row, place], crosses[row, place]
+            category, brand = categories[item], brands[item]
+            cross[_BOUGHT] = 0
+            for at in range(indptr[row], indptr[row + 1]):
+                if past[at] == item:
+                    cross[_BOUGHT] += 1
+                    cross[_SINCE] = ages[at]
+                if category != PAD and categories[past[at]] == category:
+                    cross[_SINCE_CATEGORY] = ages[at]
+                if brand != PAD and brands[past[at]] == brand:
+                    cross[_SINCE_BRAND] = ages[at]
+
+
+@compiled
+def _share(items: Any, held: Any, told: Any, shares: Any) -> None:
+    """Tell how much of a view of the history is of each candidate's category, parent and brand."""
+    (indptr, indices, data), (codes, sums) = held, told
+    for row in range(len(items)):
+        whole = max(sums[row], np.float32(1e-6))
+        for place in range(items.shape[1]):
+            for group in range(len(codes)):
+                code, share = codes[group, items[row, place]], np.float32(0)
+                if code == PAD:
+                    continue
+                for at in range(indptr[row], indptr[row + 1]):
+                    if codes[group, indices[at]] == code:
+                        share += data[at]
+                shares[row, place, group] = share / whole
+
+
+@compiled
+def _weigh(items: Any, wares: Any, shopper: Any, crosses: Any) -> None:
+    """Set ages against the shopper's usual gap, and prices against what she usually pays."""
+    (levels, prices), (gaps, her_level, paid) = wares, shopper
+    for row in range(len(items)):
+        for place in range(items.shape[1]):
+            item, cross = items[row, place], crosses[row, place]
+            cross[_IN_GAPS] = cross[_SINCE] / gaps[row]
+            cross[_PRICE_FIT] = abs(levels[item] - her_level[row])
+            ratio = prices[item] / paid[row]
+            # written so that nan, which compares false, stays nan
+            cross[_PRICE_RATIO] = np.log(np.float32(1e-3) if ratio < 1e-3 else ratio)

@@ -51,17 +51,16 @@ def test_a_stranger_is_a_shopper_without_history():
     one = Shoppers.from_rows([{"user_id": "x"}], make_catalogue(), AS_OF)
     assert len(one) == 1
     assert one.lengths.tolist() == [0]
-    assert one.recent()[0].shape == (1, 0)
+    assert one.recent(3).tolist() == [[-1] * 3]
+    assert one.ages.shape == (0,)
 
 
-def test_recent_is_newest_first_with_ages():
+def test_recent_is_newest_first_and_ages_stand_with_the_purchases():
     catalogue = make_catalogue()
     shoppers = make_shoppers(catalogue, [["Coffee-1", "Coffee-2", "Coffee-3"], ["Garden-1"], []])
-    items, ages = shoppers.recent(2)
     expected = [catalogue.index["Coffee-3"], catalogue.index["Coffee-2"]]
-    assert items.tolist() == [expected, [catalogue.index["Garden-1"], -1], [-1, -1]]
-    assert ages[0].tolist() == [1, 2]
-    assert np.isnan(ages[2]).all()
+    assert shoppers.recent(2).tolist() == [expected, [catalogue.index["Garden-1"], -1], [-1, -1]]
+    assert shoppers.ages.tolist() == [3, 2, 1, 1]
 
 
 def test_take_and_chunks_keep_each_shopper_whole():
@@ -119,9 +118,8 @@ def test_a_moment_is_that_of_the_run_or_the_day_of_the_last_purchase():
     assert own.moments.tolist() == [9 * DAY, run, 4 * DAY], "the start of that day; else the run's"
     assert own.take([2, 0]).moments.tolist() == [4 * DAY, 9 * DAY]
     assert [chunk.own_moments for chunk in own.chunks(2)] == [True, True]
-    ages = own.recent()[1]
-    assert ages[0].tolist() == pytest.approx([0, 4 - 7 / DAY]), "nothing is bought after a moment"
-    assert ages[2, 0] == 0
+    ages = own.ages.tolist()
+    assert ages == pytest.approx([4 - 7 / DAY, 0, 0]), "nothing is bought after a moment"
 
 
 def test_who_loads_says_whether_moments_are_own(world, tmp_path):
