@@ -18,7 +18,17 @@ def compiled(loop: Loop) -> Loop:
     it; where no place can be written to, every process does. Sums are taken in the order that is
     written, as they would be without it.
     """
+    return _compiled(loop, freely=False)
+
+
+def summing_freely(loop: Loop) -> Loop:
+    """Compile a loop whose sums may be taken in another order, the same in every call."""
+    return _compiled(loop, freely=True)
+
+
+def _compiled(loop: Loop, *, freely: bool) -> Loop:
+    how = {"nogil": True, "fastmath": {"reassoc", "contract"} if freely else False}
     try:
-        return cast("Loop", njit(cache=True, nogil=True)(loop))
+        return cast("Loop", njit(cache=True, **how)(loop))
     except RuntimeError:  # nowhere to keep it
-        return cast("Loop", njit(nogil=True)(loop))
+        return cast("Loop", njit(**how)(loop))

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from recsys.arrays import PAD, Bools, Floats, Ints, Longs, padded
 from recsys.candidates.index_device import on_gpu
+from recsys.candidates.inner import inner_products
 from recsys.errors import extra
 
 with extra("recsys"):
@@ -24,7 +25,6 @@ WIDEST = 2048  # a GPU gives no more
 # FAISS's scores are nearer than this to ours, for vectors of length 1
 ROUNDING, HALF_ROUNDING = np.float32(1e-5), np.float32(1e-3)
 HALVED = range(1 << 21, 1 << 26)  # numbers in all: more than a cache holds, less than costs memory
-BLOCK = 1 << 15  # vectors gathered at a time
 FEW, THREADS = 32, faiss.omp_get_max_threads()
 _GPU = threading.Lock()  # FAISS's GPU indexes answer one thread at a time
 
@@ -42,12 +42,9 @@ class Rows:
 
     def best(self, fetched: Longs, queries: Floats, k: int) -> tuple[Ints, Floats]:
         """Order fetched rows (Q, W) by exact score and keep k; what is gone becomes padding."""
-        scores = np.empty(fetched.shape, np.float32)
-        step = max(1, BLOCK // max(1, fetched.shape[1]))
-        for start in range(0, len(fetched), step):
-            part = slice(start, start + step)
-            scores[part] = np.vecdot(self.vectors[fetched[part]], queries[part, None])
-        scores[self._gone(fetched)] = -np.inf
+        scores = inner_products(self.vectors, fetched, queries, -np.inf)
+        if self.alive is not None:
+            scores[~self.alive[fetched]] = -np.inf
         order = self._order(fetched, scores)[:, :k]
         scores = np.take_along_axis(scores, order, 1)
         found = np.take_along_axis(fetched, order, 1)
@@ -55,7 +52,7 @@ class Rows:
 
     def scan(self, query: Floats, k: int) -> tuple[Ints, Floats]:
         """Find the k best rows of one query by looking at all."""
-        scores = np.vecdot(self.vectors, query)
+        scores = inner_products(self.vectors, np.arange(len(self.vectors))[None], query[None])[0]
         if self.alive is not None:
             scores[~self.alive] = -np.inf
         border = np.partition(scores, -k)[-k]
@@ -67,10 +64,6 @@ class Rows:
         ties = rows if self.ties is None else self.ties[rows]
         order: Longs = np.lexsort((ties, -scores))
         return order
-
-    def _gone(self, fetched: Longs) -> Bools:
-        absent: Bools = fetched == PAD
-        return absent if self.alive is None else absent | ~self.alive[fetched]
 
 
 def halved(index: Any, vectors: Floats) -> Any:

@@ -7,6 +7,7 @@ import numpy as np
 
 from recsys.arrays import PAD, Floats, Ints, padded
 from recsys.candidates.faiss_index import ItemIndex
+from recsys.candidates.inner import inner_products
 from recsys.sparse import top_of_rows, values_at
 
 
@@ -44,9 +45,7 @@ class VectorProposal:
 
     def at(self, items: Ints) -> Floats:
         """Score some items by inner product."""
-        vectors = self.index.catalogue.vectors[np.maximum(items, 0)]  # (U, P, D)
-        scores = np.matmul(vectors, self.queries[:, :, None])[..., 0]
-        return np.where(items == PAD, np.float32(0), scores).astype(np.float32)
+        return inner_products(self.index.catalogue.vectors, items, self.queries)
 
 
 @dataclass(frozen=True, eq=False)
