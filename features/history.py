@@ -34,7 +34,7 @@ from features.timeline import (
 )
 
 with extra("features"):
-    from pyspark.sql import Column, DataFrame
+    from pyspark.sql import Column, DataFrame, DataFrameWriter
     from pyspark.sql import functions as F
 
 DEFAULTS = HistorySettings()
@@ -167,7 +167,7 @@ def write_pairs(pairs: DataFrame, top: int, folder: Path, rest: Path | None) -> 
     shaped(pairs.drop(NTH), folder.name)
     parted, near = rest.with_name(f"{rest.name} parted"), (F.col(NTH) <= top).alias("near")
     both = pairs.select("*", near).drop(NTH)
-    both.write.mode("overwrite").partitionBy("near").parquet(str(parted))
+    _writer(both).partitionBy("near").parquet(str(parted))
     if not (parted / "near=true").is_dir():  # nothing belongs together: still a table
         _write(nearest(pairs, 0), parted / "near=true")
     for part, place in (("true", folder), ("false", rest)):
@@ -192,7 +192,15 @@ def write_view(view: DataFrame, folder: Path) -> None:
 
 def _write(view: DataFrame, folder: Path) -> None:
     placed = shaped(view, folder.name) if folder.name in RULES else view
-    placed.write.mode("overwrite").parquet(str(folder))
+    _writer(placed).parquet(str(folder))
+
+
+def _writer(view: DataFrame) -> DataFrameWriter:
+    # each number of a pair is nearly unique: a dictionary of them is built only to be given up
+    plain = {
+        f"parquet.enable.dictionary#{name}": "false" for name in ("weight", "support", "links")
+    }
+    return view.write.mode("overwrite").options(**plain)
 
 
 def _about(levels: DataFrame) -> DataFrame:
