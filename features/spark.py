@@ -74,7 +74,7 @@ def _conf(settings: SparkSettings) -> dict[str, str]:
         "spark.sql.catalogImplementation": "in-memory",
         "spark.sql.warehouse.dir": (_scratch() / "warehouse").as_uri(),
         "spark.sql.execution.arrow.pyspark.enabled": "true",
-        # to note the line of Python of every column would double what is said to Java
+        # most of what is said to Java would be the line of Python behind each column
         "spark.python.sql.dataFrameDebugging.enabled": "false",
         "spark.ui.enabled": "false",
         "spark.ui.showConsoleProgress": "false",

@@ -16,6 +16,9 @@ def inner_products(
     vectors: Floats, rows: Ints | Longs, queries: Floats, absent: float = 0.0
 ) -> Floats:
     """Multiply each query (Q, D) with its rows (Q, W) of the vectors; `absent` at padding."""
+    if queries.shape != (len(rows), vectors.shape[1]):
+        shapes = queries.shape, rows.shape, vectors.shape
+        raise ValueError("queries {}, their rows {} and vectors {}".format(*shapes))
     found = np.full(rows.shape, absent, np.float32)
     # of one kind and layout each: for every other the loop would be compiled again
     whole = np.ascontiguousarray(vectors, np.float32).view()
@@ -31,6 +34,8 @@ def _multiply(vectors: Any, rows: Any, queries: Any, found: Any) -> None:
         for place in range(rows.shape[1]):
             row = rows[query, place]
             if row != PAD:
+                if not 0 <= row < len(vectors):
+                    raise IndexError("a row beyond the vectors")
                 total = np.float32(0)
                 for at in range(queries.shape[1]):
                     total += vectors[row, at] * queries[query, at]

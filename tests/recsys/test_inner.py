@@ -39,3 +39,12 @@ def test_a_product_is_the_same_to_the_last_bit_in_any_company(dim, seed):
     other_place[1:] = vectors
     for elsewhere, first in ((read_only, 0), (other_place, 1)):
         assert np.array_equal(inner_products(elsewhere, rows + first, queries), together)
+
+
+def test_what_does_not_fit_is_refused_and_not_read():
+    vectors, queries = np.ones((4, 3), np.float32), np.ones((1, 3), np.float32)
+    for row in (4, -2):
+        with pytest.raises(IndexError):
+            inner_products(vectors, np.array([[row]]), queries)
+    with pytest.raises(ValueError, match="vectors"):
+        inner_products(vectors, np.array([[0]]), np.ones((1, 2), np.float32))
