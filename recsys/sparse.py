@@ -90,7 +90,8 @@ def ragged_sums(indptr: Longs, columns: Ints, values: Any, width: int) -> Rows:
     indices, data = np.empty(len(columns), np.int32), np.empty(len(columns), np.float32)
     bounds = np.zeros(len(indptr), np.int64)
     told = (indptr, columns, np.asarray(values, np.float32))
-    end = _from_ragged(told, bounds, (indices, data), _scratch.of(width))
+    sums, seen = _scratch.of(width)
+    end = _from_ragged(told, bounds, (indices, data), (sums[:width], seen[:width]))
     return Rows(bounds, indices[:end], data[:end], (len(indptr) - 1, width))
 
 
@@ -198,6 +199,9 @@ def _from_triples(triples: Any, count: int, scratch: Any) -> Any:
 def _from_ragged(told: Any, bounds: Any, sparse_rows: Any, scratch: Any) -> int:
     starts, columns, values = told
     sums, seen = scratch
+    for column in columns:  # before anything is written: nobody else looks
+        if not PAD <= column < len(sums):
+            raise IndexError("a column beyond the width of its rows")
     end = 0
     for row in range(len(starts) - 1):
         for place in range(starts[row], starts[row + 1]):

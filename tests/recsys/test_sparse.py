@@ -11,6 +11,7 @@ from recsys.sparse import (
     matrix,
     product,
     pruned,
+    ragged_sums,
     row_sums,
     top_of_rows,
     values_at,
@@ -87,6 +88,27 @@ def test_a_place_named_twice_adds_up():
     assert made.data.dtype == np.float32
     assert matrix([], [], [], (2, 3)).toarray().tolist() == [[0] * 3] * 2
     assert matrix([], [], [], (0, 0)).nnz == 0
+
+
+@settings(deadline=None)
+@given(st.lists(st.lists(st.tuples(st.integers(-1, WIDTH - 1), st.sampled_from([0.5, 1.0, 2.0])))))
+def test_ragged_rows_add_up_and_leave_padding_out(told):
+    indptr = np.cumsum([0, *map(len, told)])
+    columns = np.array([column for row in told for column, _ in row], np.int32)
+    found = ragged_sums(indptr, columns, [value for row in told for _, value in row], WIDTH)
+    expected = np.zeros((len(told), WIDTH), np.float32)
+    for row, entries in enumerate(told):
+        for column, value in entries:
+            if column >= 0:
+                expected[row, column] += value
+    assert found.csr.toarray().tolist() == expected.tolist()
+
+
+@pytest.mark.parametrize("column", [-2, WIDTH])
+def test_a_column_beyond_the_width_is_refused_and_spoils_nothing(column):
+    with pytest.raises(IndexError):
+        ragged_sums(np.array([0, 2]), np.array([1, column], np.int32), [1, 1], WIDTH)
+    assert ragged_sums(np.array([0, 1]), np.array([1], np.int32), [1], WIDTH).nnz == 1
 
 
 @pytest.mark.parametrize("seed", range(20))
