@@ -25,6 +25,20 @@ def test_vectors_are_float32_rows_of_length_one(encoder):
     np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-5)
 
 
+@pytest.mark.parametrize(
+    ("capable_of", "chosen"),
+    [
+        ({"amx_bf16": True, "avx512_bf16": True}, torch.bfloat16),
+        ({"amx_bf16": False, "avx512_bf16": True}, torch.bfloat16),
+        ({"avx512_f": True, "avx512_bf16": False}, torch.float32),
+        ({}, torch.float32),
+    ],
+)
+def test_half_the_precision_where_the_processor_multiplies_it(monkeypatch, capable_of, chosen):
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: capable_of)
+    assert best_dtype() is chosen
+
+
 def test_no_texts_give_no_rows(encoder):
     assert encoder.encode([]).shape == (0, encoder.dim)
 

@@ -1,5 +1,6 @@
 """The sources keep one contract."""
 
+from collections import Counter
 from dataclasses import replace
 
 import numpy as np
@@ -13,7 +14,8 @@ from recsys.candidates import (
     ItemIndex,
     build_sources,
 )
-from recsys.candidates.proposals import SparseProposal, VectorProposal
+from recsys.candidates.popular import popularity
+from recsys.candidates.proposals import SparseProposal
 from recsys.errors import ArtifactError, SettingsError
 from tests.recsys.shop import (
     AS_OF,
@@ -66,15 +68,29 @@ def test_every_source_keeps_the_contract(shop, name, k):
         assert np.array_equal(alone[1][0], value)
 
 
+def test_favourites_are_the_best_sellers_of_what_is_bought_most(shop):
+    (source,) = build_sources(shop.parts, ["favourites"])
+    sold, catalogue = np.log1p(popularity(shop.parts.item_stats)), shop.catalogue
+    found = source.ask(shop.shoppers).rows.csr.toarray()
+    for row in range(len(shop.shoppers)):
+        past, expected = shop.shoppers.history(row), np.zeros(len(catalogue))
+        for codes in (catalogue.leaf_codes, catalogue.brand_codes):
+            bought = Counter(code for code in codes[past].tolist() if code >= 0)
+            for code, times in sorted(bought.items(), key=lambda one: (-one[1], one[0]))[:3]:
+                shelf = sorted(np.flatnonzero(codes == code), key=lambda item: (-sold[item], item))
+                expected[shelf[:100]] += sold[shelf[:100]] * times / len(past)
+        np.testing.assert_allclose(found[row], expected, rtol=1e-5)
+    assert found.any()
+
+
 @pytest.mark.parametrize("name", sorted(SOURCES))
 def test_a_source_scores_items_as_it_proposes_them(shop, name):
     (source,) = build_sources(shop.parts, [name])
     proposal = source.ask(shop.shoppers)
     items, scores = proposal.top(9)
-    near = 1e-5 if isinstance(proposal, VectorProposal) else 0
     again = proposal.at(items)
     assert (again.dtype, again.shape) == (np.float32, items.shape)
-    assert again[items >= 0] == pytest.approx(scores[items >= 0], abs=near, rel=0)
+    assert np.array_equal(again[items >= 0], scores[items >= 0])
     assert not again[items == -1].any()
     assert not proposal.at(np.full((len(items), 3), -1, np.int32)).any()
     # any item may be asked for, in any order, alone or in a batch
@@ -83,7 +99,7 @@ def test_a_source_scores_items_as_it_proposes_them(shop, name):
     wide = proposal.at(every)
     listed = np.where(items >= 0, items, 0)
     by_item = np.take_along_axis(wide[:, ::-1], listed, 1)
-    assert by_item[items >= 0] == pytest.approx(scores[items >= 0], abs=near, rel=0)
+    assert np.array_equal(by_item[items >= 0], scores[items >= 0])
     for row in range(0, len(items), 7):
         alone = source.ask(shop.shoppers.take([row])).at(every[[row]])
         assert np.array_equal(alone[0], wide[row])

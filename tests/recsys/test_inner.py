@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from recsys.candidates.inner import inner_products
@@ -18,6 +18,7 @@ def test_each_query_meets_its_own_rows_and_padding_what_is_absent():
 
 
 @pytest.mark.parametrize("dim", [1, 7, 16, 100, 384])
+@settings(deadline=None)
 @given(seed=st.integers(0, 999))
 def test_a_product_is_the_same_to_the_last_bit_in_any_company(dim, seed):
     rng = np.random.default_rng(seed)
