@@ -213,7 +213,7 @@ def _crosses(shoppers: Shoppers, items: Ints, shelf: Shelf) -> Floats:
     crosses = np.full((*items.shape, len(_CROSS)), np.nan, np.float32)
     histories = (shoppers.indptr, shoppers.items, shoppers.ages)
     codes = catalogue.group_codes
-    _meet(items, histories, (codes[0], codes[2]), crosses)
+    _meet(items, histories, (catalogue.leaf_codes, catalogue.brand_codes), crosses)
     for view, kind in enumerate(("whole", "recent")):
         held = shoppers.profile(kind, size)
         shares = crosses[:, :, _SHARES + view : _PAST_SHARES : 2]
