@@ -14,7 +14,7 @@ with extra("report"):
 ROW, TOP, LEFT, AFTER = 22.0, 34.0, 44.0, 34.0
 BELOW = 6  # rows for all ranks beyond the list
 NOWHERE = 10_000  # the rank of what is not there: at the very bottom
-LETTER = 7.3  # width of one, at most on average
+LETTER = 8.5  # width of one, at most on average: of wide letters and a wide font
 
 
 class Shape(NamedTuple):
@@ -29,7 +29,7 @@ class Shape(NamedTuple):
         return int((self.titles - AFTER) / LETTER)
 
 
-WIDE, NARROW = Shape(440, 420), Shape(140, 156)
+WIDE, NARROW = Shape(440, 420), Shape(132, 167)
 
 
 def slope(
