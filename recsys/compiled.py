@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from typing import Any, TypeVar, cast
 
+import numpy as np
+
 from recsys.errors import extra
 
 with extra("recsys"):
@@ -24,6 +26,13 @@ def compiled(loop: Loop) -> Loop:
 def summing_freely(loop: Loop) -> Loop:
     """Compile a loop whose sums may be taken in another order, the same in every call."""
     return _compiled(loop, freely=True)
+
+
+def as_read(numbers: Any) -> Any:
+    """Give numbers to a compiled loop: of one kind and layout, or it would be compiled again."""
+    plain = np.ascontiguousarray(numbers, np.float32).view()
+    plain.flags.writeable = False
+    return plain
 
 
 def _compiled(loop: Loop, *, freely: bool) -> Loop:

@@ -13,7 +13,8 @@ from recsys.arrays import Floats, Ints
 from recsys.artifacts.files import sha256_of
 from recsys.candidates.index_device import Device, has_gpu, to_cpu, to_device
 from recsys.candidates.index_kinds import CLASSES, Kind, kind_for, make
-from recsys.candidates.index_search import FEW, Rows, halved, nearest
+from recsys.candidates.index_search import FEW, Rows, nearest
+from recsys.candidates.rounded import WORTH, Rounded
 from recsys.catalogue import Catalogue
 from recsys.errors import ArtifactError, extra
 from recsys.settings import IndexSettings
@@ -104,13 +105,15 @@ class ItemIndex:
     def search(self, queries: Floats, k: int) -> tuple[Ints, Floats]:
         """Find the k nearest items of each query (Q, D), best first, ties by catalogue position."""
         queries = check_queries(queries, self.catalogue.vectors.shape[1])
-        half = self._half if len(queries) < FEW else None
-        rows = Rows(np.asarray(self.catalogue.vectors))
-        return nearest(self.index if half is None else half, rows, queries, k)
+        if len(queries) < FEW and self._rounded is not None:
+            return self._rounded.search(queries, k)
+        return nearest(self.index, Rows(np.asarray(self.catalogue.vectors)), queries, k)
 
     @cached_property
-    def _half(self) -> Any:
-        return halved(self.index, self.catalogue.vectors)
+    def _rounded(self) -> Rounded | None:
+        """What few queries read; many are multiplied as matrices, by FAISS."""
+        exact, size = isinstance(self.index, faiss.IndexFlatIP), self.catalogue.vectors.size
+        return Rounded.of(np.asarray(self.catalogue.vectors)) if exact and size in WORTH else None
 
     def probe(self, n: int) -> Floats:
         """Give a few of the vectors, to try a search with."""

@@ -23,8 +23,7 @@ with extra("recsys"):
 SLACK = 64  # fetched beyond k: what could tie with the k-th is nearly always among them
 WIDEST = 2048  # a GPU gives no more
 # FAISS's scores are nearer than this to ours, for vectors of length 1
-ROUNDING, HALF_ROUNDING = np.float32(1e-5), np.float32(1e-3)
-HALVED = range(1 << 21, 1 << 26)  # numbers in all: more than a cache holds, less than costs memory
+ROUNDING = np.float32(1e-5)
 FEW, THREADS = 32, faiss.omp_get_max_threads()
 _GPU = threading.Lock()  # FAISS's GPU indexes answer one thread at a time
 
@@ -66,21 +65,6 @@ class Rows:
         return order
 
 
-def halved(index: Any, vectors: Floats) -> Any:
-    """The vectors of an exact index in half precision; none where that gains nothing.
-
-    One query takes as long as reading them takes. Many are multiplied as matrices: those ask the
-    exact index.
-    """
-    if not isinstance(index, faiss.IndexFlatIP) or vectors.size not in HALVED:
-        return None
-    half = faiss.IndexScalarQuantizer(
-        vectors.shape[1], faiss.ScalarQuantizer.QT_fp16, faiss.METRIC_INNER_PRODUCT
-    )
-    half.add(np.ascontiguousarray(vectors))
-    return half
-
-
 def nearest(index: Any, rows: Rows, queries: Floats, k: int) -> tuple[Ints, Floats]:
     """Find the k best rows of each query (Q, D) and their scores; fewer only if there are fewer.
 
@@ -90,8 +74,7 @@ def nearest(index: Any, rows: Rows, queries: Floats, k: int) -> tuple[Ints, Floa
     k = min(k, len(rows))
     found, scores = padded((len(queries), k))
     open_, width = np.arange(len(queries) if k else 0), k + SLACK
-    rounding = HALF_ROUNDING if isinstance(index, faiss.IndexScalarQuantizer) else ROUNDING
-    blur = rounding * np.linalg.norm(queries, axis=1)
+    blur = ROUNDING * np.linalg.norm(queries, axis=1)
     while len(open_):
         asked = queries[open_]
         value, fetched = fetch(index, asked, min(width, index.ntotal))

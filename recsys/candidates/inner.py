@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from recsys.arrays import PAD, Floats, Ints, Longs
-from recsys.compiled import summing_freely
+from recsys.compiled import as_read, summing_freely
 
 
 def inner_products(
@@ -20,11 +20,7 @@ def inner_products(
         shapes = queries.shape, rows.shape, vectors.shape
         raise ValueError("queries {}, their rows {} and vectors {}".format(*shapes))
     found = np.full(rows.shape, absent, np.float32)
-    # of one kind and layout each: for every other the loop would be compiled again
-    whole = np.ascontiguousarray(vectors, np.float32).view()
-    whole.flags.writeable = False
-    asked = np.ascontiguousarray(queries, np.float32)
-    _multiply(whole, np.ascontiguousarray(rows, np.int64), asked, found)
+    _multiply(as_read(vectors), np.ascontiguousarray(rows, np.int64), as_read(queries), found)
     return found
 
 

@@ -15,9 +15,11 @@ from features.errors import VersionMismatchError
 from recsys.artifacts.manifest import Manifest
 from recsys.artifacts.store import Draft
 from recsys.candidates import ItemIndex, ItemMatrix, LinkVectors
+from recsys.candidates import faiss_index as index_module
 from recsys.candidates import index_search as search_module
 from recsys.candidates.index_device import has_gpu
 from recsys.candidates.index_kinds import kind_for
+from recsys.candidates.index_search import FEW
 from recsys.candidates.inner import inner_products
 from recsys.catalogue import Catalogue
 from recsys.errors import ArtifactError, RecallError, SettingsError
@@ -100,11 +102,11 @@ def test_equals_stand_in_catalogue_order_however_many_there_are(kind, twins):
     assert items[0].tolist() == same[:10].tolist()
 
 
-def test_few_queries_read_half_precision_and_are_answered_as_many(queries, monkeypatch):
+def test_few_queries_read_bytes_and_are_answered_as_many(queries, monkeypatch):
     vectors, rng = cloud(), np.random.default_rng(2)
-    crowd = slice(1000, 1600)  # nearer to each other than half precision can tell
+    crowd = slice(1000, 1600)  # nearer to each other than bytes can tell
     vectors[crowd] = vectors[0] + rng.normal(size=(600, vectors.shape[1])) * 1e-5
-    asked = np.concatenate((queries, vectors[:1]))
+    asked, many = np.concatenate((queries, vectors[:1])), np.repeat(vectors[:1], FEW, axis=0)
     read, fetch = [], search_module.fetch
     monkeypatch.setattr(
         search_module,
@@ -114,15 +116,17 @@ def test_few_queries_read_half_precision_and_are_answered_as_many(queries, monke
     small = ItemIndex.build(catalogue_of(vectors))
     small.search(asked[:1], 7)
     assert read == ["IndexFlatIP"]  # a cache holds it as it is
-    monkeypatch.setattr(search_module, "HALVED", range(1, vectors.size + 1))
+    read.clear()
+    monkeypatch.setattr(index_module, "WORTH", range(1, vectors.size + 1))
     index = ItemIndex.build(catalogue_of(vectors))
     for k in (7, 100):
-        items, scores = index.search(asked, k)
-        assert np.array_equal(items, brute(vectors, asked, k))
-        assert read.pop() == "IndexFlatIP"
+        items, scores = index.search(np.concatenate((asked, many)), k)
+        assert np.array_equal(items[: len(asked)], brute(vectors, asked, k))
+        assert set(read) == {"IndexFlatIP"}
+        read.clear()
         for row, query in enumerate(asked):
             alone = index.search(query[None], k)
-            assert read.pop() == "IndexScalarQuantizer"
+            assert not read
             assert np.array_equal(alone[0][0], items[row])
             assert np.array_equal(alone[1][0], scores[row])
 
