@@ -31,7 +31,7 @@ with extra("features"):
 
 TIMES = ("event_timestamp", "created_timestamp")
 _MICROS = pa.timestamp("us", tz="UTC")
-_ROWS_READ = 16_384
+_ROWS_READ = 2_048  # what is made of more is written to memory that is asked for anew each time
 _SECTION = 64 << 20  # bytes
 
 APPLY = "apply the definitions: `tailor features apply`"
