@@ -4,6 +4,7 @@ import os
 import resource
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -29,7 +30,7 @@ class Peak:
 
     def __init__(self) -> None:
         self._bytes = 0
-        self._forks: set[int] = set()
+        self._forks: dict[int, float] = {}  # since when each is seen
 
     @property
     def mib(self) -> int:
@@ -44,9 +45,10 @@ class Peak:
 
     def _held(self) -> int:
         """Add up the bytes of all; what is about to start a program seems to hold its parent's."""
-        seen, before = _processes(), self._forks
-        self._forks = {pid for pid, one in seen.items() if one.forked_from(seen.get(one.parent))}
-        passing = self._forks - before - {os.getpid()}
+        seen, now, before = _processes(), time.monotonic(), self._forks
+        forks = [pid for pid, one in seen.items() if one.forked_from(seen.get(one.parent))]
+        self._forks = {pid: before.get(pid, now) for pid in forks if pid != os.getpid()}
+        passing = {pid for pid, since in self._forks.items() if now - since < EVERY / 2}
         return sum(seen[pid].held for pid in seen.keys() - passing if _descends(pid, seen))
 
 
