@@ -97,8 +97,8 @@ def user_history(purchases: DataFrame, as_of: datetime, recent: int) -> DataFram
     histories = kept.groupBy("user_id").agg(F.array_sort(F.collect_list(entry)).alias("entries"))
     told = histories.select(
         "user_id",
-        F.col("entries.item_id").alias("item_ids"),
-        F.col("entries.time").alias("item_times"),
+        F.transform("entries", lambda one: one["item_id"]).alias("item_ids"),
+        F.transform("entries", lambda one: one["time"]).alias("item_times"),
     )
     content = F.to_json(F.struct("item_ids", "item_times"))
     return stamped(told.withColumn("history_hash", F.sha2(content, 256)), as_of)

@@ -17,6 +17,7 @@ from features.schema import Column as SchemaColumn
 from features.staging import FILE_ORDER, Source, Staged, quarantine, staged
 
 with extra("features"):
+    import pyarrow.parquet as pq
     from pyspark.sql import Column, DataFrame, Observation, SparkSession, Window
     from pyspark.sql import functions as F
 
@@ -61,7 +62,7 @@ def ingest(
         item_counts = _write_items(known, out / "items")
         step()
         good = bought.frame.where(F.col("reason").isNull())
-        counts = _write_purchases(spark, good, out, out)
+        counts = _write_purchases(spark, good, out)
         step()
     return _report(bought, known, counts, item_counts)
 
@@ -167,8 +168,9 @@ def ingest_day(
         if known is not None:
             start, end = (F.lit(moment) for moment in known)
             fresh = fresh.where((F.col("known_at") >= start) & (F.col("known_at") < end))
-        counts = _write_purchases(spark, fresh, tables, out)
-    return int(counts["purchases"])
+        _write(_numbered(spark, fresh, tables), PURCHASES, out / "purchases")
+    written = (out / "purchases").glob("*.parquet")
+    return sum(pq.read_metadata(str(path)).num_rows for path in written)
 
 
 def _following(stage: Staged, history: DataFrame) -> DataFrame:
@@ -182,18 +184,15 @@ def _following(stage: Staged, history: DataFrame) -> DataFrame:
     return fresh.join(F.broadcast(next_one), "user_id", "left")
 
 
-def _write_purchases(
-    spark: SparkSession, good: DataFrame, tables: Path, out: Path
-) -> dict[str, Any]:
+def _numbered(spark: SparkSession, good: DataFrame, tables: Path) -> DataFrame:
     """Collapse exact duplicates, number each shopper's purchases, add the list price."""
     equal = Window.partitionBy(*_IDENTITY)
     order = Window.partitionBy("user_id").orderBy("event_timestamp", *FILE_ORDER)
     listed = spark.read.parquet(str(tables / "items")).select(
         "item_id", "price", F.lit(True).alias("item_known")
     )
-    counted = Observation()
     first = F.coalesce("first", F.lit(0)) if "first" in good.columns else F.lit(0)
-    rows = (
+    return (
         good.repartition("user_id")
         # told twice, a purchase was known when it was told first
         .withColumn("nth", F.row_number().over(equal.orderBy("known_at", *FILE_ORDER)))
@@ -201,15 +200,20 @@ def _write_purchases(
         .withColumn("sequence", F.row_number().over(order) - 1 + first)
         .join(listed, "item_id", "left")
         .withColumn("item_known", F.coalesce("item_known", F.lit(False)))
-        .observe(
-            counted,
-            F.count("*").alias("purchases"),
-            F.count_if(F.col("sequence") == 0).alias("users"),
-            F.count_if(~F.col("item_known")).alias("unknown"),
-            # as numbers: a timestamp would come back in the zone of this process
-            F.min(F.unix_millis("event_timestamp")).alias("first"),
-            F.max(F.unix_millis("event_timestamp")).alias("last"),
-        )
+    )
+
+
+def _write_purchases(spark: SparkSession, good: DataFrame, out: Path) -> dict[str, Any]:
+    """Write the purchases, and count them on the way."""
+    counted = Observation()
+    rows = _numbered(spark, good, out).observe(
+        counted,
+        F.count("*").alias("purchases"),
+        F.count_if(F.col("sequence") == 0).alias("users"),
+        F.count_if(~F.col("item_known")).alias("unknown"),
+        # as numbers: a timestamp would come back in the zone of this process
+        F.min(F.unix_millis("event_timestamp")).alias("first"),
+        F.max(F.unix_millis("event_timestamp")).alias("last"),
     )
     _write(rows, PURCHASES, out / "purchases")
     return counted.get

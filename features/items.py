@@ -9,6 +9,7 @@ from features.timeline import (
     bought_within,
     days_before,
     epoch_day,
+    ratio,
     seconds,
     stamped,
 )
@@ -39,7 +40,7 @@ def sold_stats(past: DataFrame, levels: DataFrame, as_of: datetime) -> DataFrame
         F.count("*").alias("buyers"),
         *(F.sum(f"purchases_{days}d").alias(f"purchases_{days}d") for days in WINDOWS),
         (F.count_if(F.col("times") > 1) / F.count("*")).alias("repeat_rate"),
-        (F.sum("stars").cast("double") / F.sum("rated")).alias("mean_rating"),
+        ratio(F.sum("stars"), F.sum("rated")).alias("mean_rating"),
         F.min("first").alias("first_seen"),
     )
     priced = levels.select("item_id", "price_level", "price_rank")

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
+SAIL = "sail"
 Share = Annotated[float, Field(ge=0, le=1)]
 
 
@@ -33,6 +34,15 @@ class SparkSettings(Part):
         "million purchases, empty lets Java choose",
     )
     shuffle_partitions: int = Field(4, ge=1, description="partitions of a shuffle")
+    day: Literal["sail", "master"] = Field(
+        SAIL,
+        description="what adds one further day: sail runs the same jobs in this process without Java, "
+        "where the master is local, the day's rows are plain and `day_most_mib` holds; master: the "
+        "master, always",
+    )
+    day_most_mib: int = Field(
+        2_048, ge=0, description="Parquet beyond which a day is the master's work"
+    )
 
 
 class HistorySettings(Part):

@@ -10,8 +10,9 @@ from functools import cache
 from pathlib import Path
 from urllib.parse import quote
 
+from features import sail
 from features.errors import FeaturesError, extra
-from features.settings import SparkSettings
+from features.settings import SAIL, SparkSettings
 
 with extra("features"):
     import pyspark
@@ -26,6 +27,8 @@ _LOGGING = Path(__file__).with_name("log4j2.json")
 
 def session(settings: SparkSettings, app: str = "tailor") -> SparkSession:
     """Start the Spark session, in UTC and quiet, or return the one that runs already."""
+    if settings.master == SAIL:
+        return sail.start(settings)
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
     builder = SparkSession.builder.appName(app).master(settings.master)
     for key, value in _conf(settings).items():
@@ -35,8 +38,16 @@ def session(settings: SparkSettings, app: str = "tailor") -> SparkSession:
     return spark
 
 
+def alive() -> bool:
+    """Whether a session runs in this process."""
+    return sail.running() or SparkSession.getActiveSession() is not None
+
+
 def stop() -> None:
     """End the session that runs, if any, and its Java with it: what follows has the memory."""
+    if sail.running():
+        sail.stop()
+        return
     if (spark := SparkSession.getActiveSession()) is None:
         return
     gateway = SparkContext._gateway

@@ -15,9 +15,11 @@ from itertools import groupby
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from features.errors import extra
+from features.errors import RawDataError, extra
 from features.formats import RawFormat, Table, judge
+from features.formats.simple import blank, lines_of
 from features.preflight import RawFile
+from features.sail import runs
 
 with extra("features"):
     from pyspark.sql import DataFrame, Row, SparkSession
@@ -106,8 +108,11 @@ def _judged(
     numbered = sorted(enumerate(sources), key=lambda pair: _layout(pair[1]))
     for (_, header), group in groupby(numbered, key=lambda pair: _layout(pair[1])):
         members = list(group)
-        lines = _lines(spark, [_link(folder, i, source.file) for i, source in members], header)
         layout = members[0][1].format
+        if runs(spark):
+            lines = _simple_lines(spark, members, header)
+        else:
+            lines = _lines(spark, [_link(folder, i, source.file) for i, source in members], header)
         if table is Table.PURCHASES:
             parts.append(judge.purchases(layout.purchases(lines, header), now))
         else:
@@ -135,6 +140,31 @@ def _lines(spark: SparkSession, paths: list[str], header: str) -> DataFrame:
         F.col("_metadata.file_block_start").alias("block"),
         F.monotonically_increasing_id().alias("at"),
     ).withColumn("heading", F.lit(header != "") & (F.col("value") == header))
+
+
+def _simple_lines(
+    spark: SparkSession, members: Sequence[tuple[int, Source]], header: str
+) -> DataFrame:
+    """Read lines in Python, for an engine that can't read them as Spark does."""
+    layout = members[0][1].format
+    fields = layout.fields(header)
+    rows = []
+    for index, source in members:
+        for at, line in enumerate(lines_of(source.file)):
+            heading = bool(header) and line == header
+            told = None if heading or blank(line) else layout.simple(line, header)
+            if told is None and not (heading or blank(line)):
+                raise RawDataError(
+                    "a line that Spark alone can read", where=f"{source.file.path}:{at + 1}",
+                    fix="set features.spark.day to master",
+                )  # fmt: skip
+            texts = None if told is None else {name: told.get(name) for name in fields}
+            rows.append((line, index, 0, at, heading, texts))
+    row = ", ".join(f"`{name}`: string" for name in fields)
+    return spark.createDataFrame(
+        rows,
+        f"value string, file int, block long, at long, heading boolean, row struct<{row}>",
+    )
 
 
 def _counted(frame: DataFrame, sources: Sequence[Source], table: Table) -> Staged:

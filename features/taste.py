@@ -74,6 +74,6 @@ def _liked(kind: str, top: int) -> list[Column]:
     kept = F.slice(F.col(f"{kind}_names"), 1, top)
     total = F.col(f"{kind}_total")
     return [
-        kept["name"].alias(f"taste_{KINDS[kind]}"),
-        F.transform(kept["weight"], lambda weight: weight / total).alias(f"taste_{kind}_weights"),
+        F.transform(kept, lambda one: one["name"]).alias(f"taste_{KINDS[kind]}"),
+        F.transform(kept, lambda one: one["weight"] / total).alias(f"taste_{kind}_weights"),
     ]

@@ -69,8 +69,13 @@ def bought_within(as_of: datetime, days: int) -> Column:
 
 def exact_mean(column: str) -> Column:
     """Average the known values, summed as decimals: the same whatever order Spark adds in."""
-    total = F.sum(F.col(column).try_cast("decimal(24,9)"))
-    return total.cast("double") / F.count(F.col(column).try_cast("decimal(24,9)"))
+    known = F.col(column).try_cast("decimal(24,9)")
+    return ratio(F.sum(known), F.count(known))
+
+
+def ratio(total: Column, count: Column) -> Column:
+    """Share a total out; null where nothing was counted."""
+    return total.cast("double") / F.nullif(count, F.lit(0))
 
 
 def exact_variance(number: Column) -> Column:

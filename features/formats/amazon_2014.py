@@ -3,6 +3,7 @@
 from features.errors import extra
 from features.formats import columns
 from features.formats.base import RecordFormat, Table, register
+from features.formats.simple import Texts, of_json
 
 with extra("features"):
     from pyspark.sql import DataFrame
@@ -30,6 +31,15 @@ class Reviews2014(RecordFormat):
                 "millis": F.coalesce(columns.number(seconds) * 1000, columns.american_day_ms(day)),
             }
         )
+
+    def fields(self, header: str) -> tuple[str, ...]:  # noqa: ARG002
+        """The keys that are read."""
+        return _REVIEW
+
+    def simple(self, line: str, header: str) -> Texts | None:  # noqa: ARG002
+        """Read JSON whose values are texts and numbers, each told once, the time in seconds too."""
+        told = of_json(line, _REVIEW)
+        return told if told and told["unixReviewTime"] else None
 
 
 @register

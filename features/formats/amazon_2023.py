@@ -3,6 +3,7 @@
 from features.errors import extra
 from features.formats import columns
 from features.formats.base import RecordFormat, Table, register
+from features.formats.simple import Texts, of_json
 
 with extra("features"):
     from pyspark.sql import Column, DataFrame
@@ -39,6 +40,14 @@ class Amazon2023(RecordFormat):
                 "millis": columns.number(row["timestamp"]),
             }
         )
+
+    def fields(self, header: str) -> tuple[str, ...]:  # noqa: ARG002
+        """The keys that are read."""
+        return _REVIEW
+
+    def simple(self, line: str, header: str) -> Texts | None:  # noqa: ARG002
+        """Read JSON whose values are texts and numbers, each told once."""
+        return of_json(line, _REVIEW)
 
     def items(self, lines: DataFrame, header: str) -> DataFrame:  # noqa: ARG002
         """Read JSON; without a path the main category is all of it."""

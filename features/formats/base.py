@@ -13,6 +13,7 @@ from enum import StrEnum
 from typing import ClassVar, TypeVar
 
 from features.errors import UnknownFormatError, extra
+from features.formats.simple import Texts
 from features.formats.text import record
 
 with extra("features"):
@@ -39,8 +40,19 @@ class RawFormat(ABC):
         """Say which table a file feeds that begins with these lines; None: not this format."""
 
     def purchases(self, lines: "DataFrame", header: str) -> "DataFrame":
-        """Add readable, user, item, rating (texts), dated (has a time) and millis (double)."""
+        """Add readable, user, item, rating (texts), dated (has a time) and millis (double).
+
+        Where `simple` has read the lines, they carry what it read as `row`.
+        """
         raise NotImplementedError
+
+    def fields(self, header: str) -> tuple[str, ...]:  # noqa: ARG002
+        """Texts that are read of a review."""
+        return ()
+
+    def simple(self, line: str, header: str) -> Texts | None:  # noqa: ARG002
+        """Read a review that can be read in one way only; None: it takes Spark to read it."""
+        return None
 
     def items(self, lines: "DataFrame", header: str) -> "DataFrame":
         """Add readable, item, title, brand, price (texts) and path (texts)."""

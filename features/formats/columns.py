@@ -19,10 +19,11 @@ with extra("features"):
 # not every Spark worker has this package: the text functions travel with the job
 cloudpickle.register_pickle_by_value(text)
 
-_NUMBER = r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$"
+# digits and controls are spelt out: engines differ about what their names mean
+_NUMBER = r"^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?$"
 _AMOUNT = r"((?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?)"
 _PRICE = rf"^(?:from\s+)?\$?\s*{_AMOUNT}(?:\s*-\s*\$?\s*{_AMOUNT})?$"
-_AMERICAN_DATE = r"^(\d{1,2}) (\d{1,2}), ?(\d{4})$"
+_AMERICAN_DATE = r"^([0-9]{1,2}) ([0-9]{1,2}), ?([0-9]{4})$"
 _DAY_MS = 86_400_000
 _DEAREST = 1e9
 
@@ -35,7 +36,7 @@ def number(value: Column) -> Column:
 
 def given(value: Column) -> Column:
     """Take text without control characters and outer blanks; null where nothing is left."""
-    stripped = F.trim(F.regexp_replace(value, r"\p{Cntrl}", ""))
+    stripped = F.trim(F.regexp_replace(value, r"[\x00-\x1f\x7f]", ""))
     return F.when(stripped != "", stripped)
 
 
@@ -55,6 +56,8 @@ def american_day_ms(value: Column) -> Column:
 
 def with_json_row(lines: DataFrame, line: str, fields: Iterable[str]) -> DataFrame:
     """Add `row`: the JSON of a line as a struct of texts, null where it is not one object."""
+    if "row" in lines.columns:
+        return lines
     # as a list of one: from_json alone would ignore what follows the first object
     schema = "array<struct<" + ", ".join(f"`{name}`: string" for name in fields) + ">>"
     listed = F.concat(F.lit("["), F.col(line), F.lit("]"))

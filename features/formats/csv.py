@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from features.errors import extra
 from features.formats import columns
 from features.formats.base import RawFormat, Table, register
+from features.formats.simple import Texts, of_csv
 
 with extra("features"):
     from pyspark.sql import Column, DataFrame
@@ -13,6 +14,7 @@ with extra("features"):
 
 _NEEDED = ("user_id", "parent_asin", "rating", "timestamp")
 _KNOWN_AT = "known_at"
+_BROKEN = "broken"
 
 
 @register
@@ -34,10 +36,11 @@ class Csv(RawFormat):
     def purchases(self, lines: DataFrame, header: str) -> DataFrame:
         """Read CSV; the rating may be empty, and so may the time at which a row became known."""
         row, names = F.col("row"), _names(header)
-        late = row[_KNOWN_AT] if names.count(_KNOWN_AT) == 1 else F.lit(None).cast("string")
-        return lines.withColumn("row", _csv_row(names)).withColumns(
+        late = row[_KNOWN_AT] if _KNOWN_AT in _read(names) else F.lit(None).cast("string")
+        rows = lines if "row" in lines.columns else lines.withColumn("row", _csv_row(names))
+        return rows.withColumns(
             {
-                "readable": row["broken"].isNull(),
+                "readable": row[_BROKEN].isNull(),
                 "user": row["user_id"],
                 "item": row["parent_asin"],
                 "rating": row["rating"],
@@ -47,6 +50,15 @@ class Csv(RawFormat):
             }
         )
 
+    def fields(self, header: str) -> tuple[str, ...]:
+        """The columns that are read, and what is set where they can't be told apart."""
+        return (*_read(_names(header)), _BROKEN)
+
+    def simple(self, line: str, header: str) -> Texts | None:
+        """Cut the line at its commas, where nothing is quoted."""
+        names = _names(header)
+        return of_csv(line, names, _read(names))
+
 
 def _names(header: str) -> list[str]:
     try:
@@ -55,10 +67,14 @@ def _names(header: str) -> list[str]:
         return []
 
 
+def _read(names: Sequence[str]) -> tuple[str, ...]:
+    return (*_NEEDED, *([_KNOWN_AT] if names.count(_KNOWN_AT) == 1 else []))
+
+
 def _csv_row(names: Sequence[str]) -> Column:
     """Read the line as a struct of texts; `broken` is set where its columns can't be told apart."""
-    read = {*_NEEDED, *([_KNOWN_AT] if names.count(_KNOWN_AT) == 1 else [])}
+    read = _read(names)
     known = [name if name in read else f"other{i}" for i, name in enumerate(names)]
-    schema = ", ".join(f"{name} string" for name in [*known, "broken"])
-    options = {"escape": '"', "columnNameOfCorruptRecord": "broken", "mode": "PERMISSIVE"}
+    schema = ", ".join(f"{name} string" for name in [*known, _BROKEN])
+    options = {"escape": '"', "columnNameOfCorruptRecord": _BROKEN, "mode": "PERMISSIVE"}
     return F.from_csv(F.col("value"), schema, options)

@@ -23,14 +23,15 @@ if TYPE_CHECKING:
 with extra("features"):
     import pyarrow as pa
     import pyarrow.compute as pc
-    from pyspark.sql import DataFrame, SparkSession
+    from pyspark.sql import DataFrame
     from pyspark.sql import functions as spark_functions
 
     from features import embeddings, history
     from features.cuts import serving
     from features.daily import Step, advance
     from features.ingest import ingest, ingest_day
-    from features.spark import session
+    from features.sail import for_a_day
+    from features.spark import session, stop
     from features.timeline import before, in_memory
 
 DAY = timedelta(days=1)
@@ -83,7 +84,8 @@ def day(home: Home, settings: Settings, as_of: str) -> dict[str, Any]:
     kept, start = home.rewound(), datetime.fromisoformat(as_of)
     with ThreadPoolExecutor(1) as beside:
         beside.submit(_import_store)  # it takes seconds, and Java's start leaves the cores idle
-        spark = session(settings.features.spark)
+        engine = for_a_day(settings.features.spark, [home.day_file], [kept.tables, kept.features])
+        spark = session(engine)
         ingest_day(
             spark, [home.day_file], kept.tables, kept.day, quarantine_out=kept.refused,
             max_bad_share=settings.features.ingest.max_bad_share, now=datetime.now(UTC),
@@ -176,8 +178,7 @@ def main(name: str, folder: str, *words: str) -> None:
     with peak() as memory:
         told = STEPS[name](Home(Path(folder)), load(), *words)
         told["peak_mib"] = memory.mib
-    if (spark := SparkSession.getActiveSession()) is not None:
-        spark.stop()
+    stop()
     sys.stdout.write(json.dumps(told) + "\n")
 
 

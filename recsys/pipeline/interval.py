@@ -98,7 +98,7 @@ def ingest(
         return lineage  # nothing new is told: the tables stand as they are
     database.upgrade(database.of(settings))
     home = settings.home.resolve()
-    with opened(settings, {TABLES: lineage[TABLES]}, observer) as context:
+    with opened(settings, {TABLES: lineage[TABLES]}, observer, day=raw) as context:
         base = context.inputs[TABLES]
         chain = dict(base.manifest.parameters.get(CHAIN, {}))
         root = context.store.open(TABLES, base.manifest.parameters.get(ROOT, base.version))

@@ -44,7 +44,7 @@ def features(
     inputs = {TABLES: lineage[TABLES], FEATURES: before}
     with (
         making(settings.home.resolve(), FEATURES, wait=PATIENCE),
-        opened(settings, inputs, observer) as context,
+        opened(settings, inputs, observer, day=()) as context,
     ):
         standing = context.inputs[FEATURES]
         moments = RunMoments.read(standing.path)

@@ -6,7 +6,7 @@ import importlib.util
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +19,8 @@ from recsys.settings import Settings, dump
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
+
+    from features.settings import SparkSettings
 
 
 @dataclass(frozen=True)
@@ -52,17 +54,27 @@ class Context:
     observer: Observer
     raw: RawFiles | None = None
     inputs: dict[str, Artifact] = field(default_factory=dict)
+    # a day's work, and its raw files: its Spark jobs may be done without Java
+    day: tuple[Path, ...] | None = None
     _started_spark: bool = False
 
     @property
     def spark(self) -> "SparkSession":
         """The Spark session, started when the first stage asks for it."""
-        from pyspark.sql import SparkSession
+        from features.spark import alive, session
 
-        from features.spark import session
+        if not alive():
+            self._started_spark = True
+        return session(self._engine)
 
-        self._started_spark |= SparkSession.getActiveSession() is None
-        return session(self.settings.features.spark)
+    @cached_property
+    def _engine(self) -> "SparkSettings":
+        settings = self.settings.features.spark
+        if self.day is None:
+            return settings
+        from features.sail import for_a_day
+
+        return for_a_day(settings, self.day, (made.path for made in self.inputs.values()))
 
     def release_spark(self) -> None:
         """End the session, if it was started here: its Java holds gigabytes."""
@@ -93,6 +105,7 @@ class Stage:
     settings: tuple[str, ...] = ()
     code: tuple[str, ...] = ()
     spark: bool = False  # whether it works with Spark
+    light: bool = False  # whether what it asks of Spark is a day's work
     # for a stage that also changes something outside its folder: is that still as it left it?
     holds: str = ""
     # for a stage that may leave work over: a number that changes when it did
