@@ -7,8 +7,10 @@ runs, its functions make plans for Sail.
 
 import importlib.util
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from features.errors import FeaturesError, extra
@@ -18,7 +20,7 @@ from features.settings import SAIL, SparkSettings
 
 with extra("features"):
     import pyspark
-    from pyspark.sql import SparkSession
+    from pyspark.sql import DataFrame, SparkSession
 
 _REMOTE = "SPARK_CONNECT_MODE_ENABLED"  # pyspark's own word for it
 _BEFORE = (4, 3)
@@ -107,4 +109,13 @@ def stop() -> None:
     os.environ.pop(_REMOTE, None)
 
 
-__all__ = ["able", "for_a_day", "running", "runs", "start", "stop"]
+@contextmanager
+def aside(frame: DataFrame) -> Iterator[DataFrame]:
+    """Keep a frame in files while several jobs read it: Sail keeps none in memory."""
+    with TemporaryDirectory(prefix="tailor-sail-") as folder:
+        kept = f"{folder}/rows"
+        frame.write.parquet(kept)
+        yield frame.sparkSession.read.schema(frame.schema).parquet(kept)
+
+
+__all__ = ["able", "aside", "for_a_day", "running", "runs", "start", "stop"]

@@ -23,6 +23,7 @@ from features.online.layout import entity_key
 from features.online.sqlite import remove_former
 from features.repo.config import config, own_spark_settings, quiet, registry_url, told
 from features.repo.entities import item, user
+from features.repo.loading import load
 from features.repo.services import feature_services
 from features.repo.views import PUBLISHED, VIEWS, feature_views, layout, user_views
 from features.settings import StoreSettings
@@ -58,10 +59,7 @@ class FeatureRepo:
     @cached_property
     def store(self) -> Any:
         """Feast's own object."""
-        with extra("features"):  # Feast takes seconds to import
-            from feast import FeatureStore
-
-        return FeatureStore(
+        return load().FeatureStore(
             config=config(self.home.absolute(), self.settings, shipped=self._shipped)
         )
 

@@ -11,6 +11,7 @@ from datetime import datetime
 
 from features.errors import extra
 from features.instants import utc
+from features.sail import aside, runs
 from features.ties import SEED
 
 with extra("features"):
@@ -112,6 +113,10 @@ def spread(frame: DataFrame, *keys: str | Column) -> DataFrame:
 @contextmanager
 def in_memory(frame: DataFrame) -> Iterator[DataFrame]:
     """Keep a frame that several jobs read; it is let go at the end of the block."""
+    if runs(frame.sparkSession):
+        with aside(frame) as kept:
+            yield kept
+        return
     frame.persist()
     try:
         yield frame

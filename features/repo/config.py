@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from features.errors import FeaturesError, StoreError, extra
 from features.online.connect import feast_config
+from features.repo.loading import load
 from features.settings import StoreSettings
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ def config(home: Path, settings: StoreSettings, *, shipped: bool = False) -> "Re
     With Feast's own SQLite store instead of ours, if `shipped`.
     """
     with extra("features"):  # Feast takes seconds to import
-        from feast import RepoConfig
+        feast = load()
         from feast.infra.offline_stores.contrib.spark_offline_store import spark  # noqa: F401
 
     # Feast asks for this once at least, and repeats it when it reads its registry in its threads
@@ -34,7 +35,7 @@ def config(home: Path, settings: StoreSettings, *, shipped: bool = False) -> "Re
     if settings.online == "postgres":
         # Feast hands it naive UTC times, which a session in another zone would shift
         os.environ.setdefault("PGTZ", "UTC")
-    return RepoConfig(
+    configured: RepoConfig = feast.RepoConfig(
         project=settings.project,
         provider="local",
         registry={
@@ -47,6 +48,7 @@ def config(home: Path, settings: StoreSettings, *, shipped: bool = False) -> "Re
         batch_engine={"type": "local"},
         materialization={"online_write_batch_size": ROWS_PER_WRITE, "pull_latest_features": True},
     )
+    return configured
 
 
 def registry_url(home: Path, settings: StoreSettings) -> str:

@@ -152,7 +152,9 @@ def _go_online(
 
 
 def _import_store() -> None:
-    import feast  # noqa: F401
+    from features.repo.loading import load as load_feast
+
+    load_feast()
 
 
 def _usual_day(home: Home) -> datetime:
