@@ -54,9 +54,13 @@ def aged(stats: DataFrame, as_of: datetime) -> DataFrame:
 
 
 def _trend() -> Column:
-    """Compare the last 30 days with the 60 before: log2 of the ratio, each with one sale added."""
+    """Compare the last 30 days with the 60 before: log2 of the ratio, each with one sale added.
+
+    In single precision, because of a logarithm's last bits each engine has its own.
+    """
     earlier = (F.col("purchases_90d") - F.col("purchases_30d")) / 2
-    return F.log2((F.col("purchases_30d") + 1) / (earlier + 1))
+    ratio_of_both = (F.col("purchases_30d") + 1) / (earlier + 1)
+    return F.log2(ratio_of_both).cast("float").cast("double")
 
 
 def item_days(purchases: DataFrame, as_of: datetime) -> DataFrame:

@@ -35,13 +35,12 @@ class SparkSettings(Part):
     )
     shuffle_partitions: int = Field(4, ge=1, description="partitions of a shuffle")
     day: Literal["sail", "master"] = Field(
-        SAIL,
-        description="what adds one further day: sail runs the same jobs in this process without Java, "
-        "where the master is local, the day's rows are plain and `day_most_mib` holds; master: the "
-        "master, always",
+        "sail",
+        description="what adds one further day: sail runs the same jobs in this process, without "
+        "Java, where the master is local and the day's rows are simple; master: the master, always",
     )
     day_most_mib: int = Field(
-        2_048, ge=0, description="Parquet beyond which a day is the master's work"
+        2_048, ge=0, description="MiB of tables and features beyond which the master adds a day"
     )
 
 

@@ -1,13 +1,15 @@
 """The Spark session: one place that says how Spark is started."""
 
 import atexit
+import logging
 import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import cache
 from pathlib import Path
+from typing import TypeVar
 from urllib.parse import quote
 
 from features import sail
@@ -16,9 +18,14 @@ from features.settings import SAIL, SparkSettings
 
 with extra("features"):
     import pyspark
+    from grpc import RpcError
     from pyspark import SparkContext
+    from pyspark.errors import PySparkException
     from pyspark.sql import SparkSession
 
+T = TypeVar("T")
+
+_LOG = logging.getLogger(__name__)
 JARS = Path(pyspark.__file__).parent / "jars"
 _NO_WORD = "-Xlog:cds=off -Xlog:cds+dynamic=off"  # of classes that can't be kept
 _AS_IN_A_URL = "/:@&=+$,!'()*"
@@ -36,6 +43,28 @@ def session(settings: SparkSettings, app: str = "tailor") -> SparkSession:
     spark: SparkSession = builder.getOrCreate()
     spark.sparkContext.setLogLevel("ERROR")
     return spark
+
+
+def a_day(
+    settings: SparkSettings,
+    work: Callable[[SparkSession], T],
+    *,
+    reviews: Sequence[Path] = (),
+    tables: Sequence[Path] = (),
+) -> T:
+    """Do a day's work over some raw files and `tables`: by Sail where it can, else by Spark.
+
+    Where Sail breaks, Spark does the work again from the start, and that is said.
+    """
+    chosen = sail.for_a_day(settings, reviews, tables)
+    if chosen.master == SAIL:
+        try:
+            return work(session(chosen))
+        except (PySparkException, RpcError) as error:
+            sail.stop()
+            told = str(error).strip().partition("\n")[0][:200]
+            _LOG.warning("Sail could not add the day, so Spark does: %s", told)
+    return work(session(settings))
 
 
 def alive() -> bool:

@@ -23,15 +23,14 @@ if TYPE_CHECKING:
 with extra("features"):
     import pyarrow as pa
     import pyarrow.compute as pc
-    from pyspark.sql import DataFrame
+    from pyspark.sql import DataFrame, SparkSession
     from pyspark.sql import functions as spark_functions
 
     from features import embeddings, history
     from features.cuts import serving
     from features.daily import Step, advance
     from features.ingest import ingest, ingest_day
-    from features.sail import for_a_day
-    from features.spark import session, stop
+    from features.spark import a_day, session, stop
     from features.timeline import before, in_memory
 
 DAY = timedelta(days=1)
@@ -84,15 +83,18 @@ def day(home: Home, settings: Settings, as_of: str) -> dict[str, Any]:
     kept, start = home.rewound(), datetime.fromisoformat(as_of)
     with ThreadPoolExecutor(1) as beside:
         beside.submit(_import_store)  # it takes seconds, and Java's start leaves the cores idle
-        engine = for_a_day(settings.features.spark, [home.day_file], [kept.tables, kept.features])
-        spark = session(engine)
-        ingest_day(
-            spark, [home.day_file], kept.tables, kept.day, quarantine_out=kept.refused,
-            max_bad_share=settings.features.ingest.max_bad_share, now=datetime.now(UTC),
-        )  # fmt: skip
-        items = spark.read.parquet(str(kept.tables / "items"))
-        step = Step(start, start + DAY, kept.purchases(spark), items, items)
-        advance(step, kept.features, settings.features.history, kept.next_features)
+
+        def add(spark: SparkSession) -> None:
+            ingest_day(
+                spark, [home.day_file], kept.tables, kept.day, quarantine_out=kept.refused,
+                max_bad_share=settings.features.ingest.max_bad_share, now=datetime.now(UTC),
+            )  # fmt: skip
+            items = spark.read.parquet(str(kept.tables / "items"))
+            step = Step(start, start + DAY, kept.purchases(spark), items, items)
+            advance(step, kept.features, settings.features.history, kept.next_features)
+
+        tables = [kept.tables, kept.features]
+        a_day(settings.features.spark, add, reviews=[home.day_file], tables=tables)
     _go_online(kept, settings, start + DAY, features=kept.next_features)
     return {}
 

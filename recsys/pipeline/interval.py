@@ -98,7 +98,7 @@ def ingest(
         return lineage  # nothing new is told: the tables stand as they are
     database.upgrade(database.of(settings))
     home = settings.home.resolve()
-    with opened(settings, {TABLES: lineage[TABLES]}, observer, day=raw) as context:
+    with opened(settings, {TABLES: lineage[TABLES]}, observer) as context:
         base = context.inputs[TABLES]
         chain = dict(base.manifest.parameters.get(CHAIN, {}))
         root = context.store.open(TABLES, base.manifest.parameters.get(ROOT, base.version))
@@ -123,11 +123,14 @@ def _day(context: Context, root: Artifact, interval: Interval, raw: Sequence[Pat
         from features.ingest import ingest_day
         from recsys.pipeline.stages.data import keep_out_erased
 
-        count = ingest_day(
-            context.spark, raw, root.path, draft.path,
-            quarantine_out=context.store.home / "quarantine" / draft.manifest.version,
-            max_bad_share=context.settings.features.ingest.max_bad_share,
-            now=datetime.now(UTC), known=(interval.start, interval.end),
+        count = context.a_day(
+            lambda spark: ingest_day(
+                spark, raw, root.path, draft.path,
+                quarantine_out=context.store.home / "quarantine" / draft.manifest.version,
+                max_bad_share=context.settings.features.ingest.max_bad_share,
+                now=datetime.now(UTC), known=(interval.start, interval.end),
+            ),
+            raw,
         )  # fmt: skip
         keep_out_erased(context, draft.path)
         draft.describe(metrics={"purchases": count}, data_cut=interval.end.isoformat())

@@ -24,12 +24,13 @@ from recsys.pipeline.step import PATIENCE, opened
 from recsys.settings import Settings, dump
 
 with extra("features"):
-    from pyspark.sql import DataFrame
+    from pyspark.sql import SparkSession
 
 __all__ = ["counted_alike", "features"]
 
 FEATURES = "features"
 _SERVE = ("serve", "links")
+_TABLES = ("purchases", "items")
 
 
 def features(
@@ -44,7 +45,7 @@ def features(
     inputs = {TABLES: lineage[TABLES], FEATURES: before}
     with (
         making(settings.home.resolve(), FEATURES, wait=PATIENCE),
-        opened(settings, inputs, observer, day=()) as context,
+        opened(settings, inputs, observer) as context,
     ):
         standing = context.inputs[FEATURES]
         moments = RunMoments.read(standing.path)
@@ -102,14 +103,19 @@ def _fill(context: Context, standing: Artifact, moments: RunMoments, draft: Draf
     for folder in sorted(standing.path.iterdir()):
         if folder.is_dir() and folder.name not in _SERVE:
             link_tree(folder, draft.path / folder.name)
-    tables, settings = context.inputs[TABLES], context.settings.features.history
-    purchases, items = (_read(context, tables, part) for part in ("purchases", "items"))
+    tables, settings = context.inputs[TABLES].path, context.settings.features.history
     start, end = RunMoments.read(standing.path).serve, moments.serve
-    news = start < end and _follows(context, standing, tables)
-    if news and counted_alike(standing, context.settings):
+    news = start < end and _follows(context, standing, context.inputs[TABLES])
+
+    def a_day(spark: SparkSession) -> None:
+        purchases, items = (spark.read.parquet(str(tables / part)) for part in _TABLES)
         step = Step(start, end, purchases, items, items)
         advance(step, standing.path, settings, draft.path)
+
+    if news and counted_alike(standing, context.settings):
+        context.a_day(a_day)
     else:
+        purchases, items = (context.spark.read.parquet(str(tables / part)) for part in _TABLES)
         with in_memory(items) as held:
             write_moment(serving(purchases, moments.serve), held, settings=settings, out=draft.path)
     moments.write(draft.path)
@@ -131,7 +137,3 @@ def _follows(context: Context, standing: Artifact, tables: Artifact) -> bool:
     serve = RunMoments.read(standing.path).serve
     starts = [Interval.parse(key.partition("-")[0], key.partition("-")[2]).start for key in new]
     return same and all(start >= serve for start in starts)
-
-
-def _read(context: Context, tables: Artifact, part: str) -> DataFrame:
-    return context.spark.read.parquet(str(tables.path / part))

@@ -4,11 +4,11 @@ import hashlib
 import importlib
 import importlib.util
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from functools import cache, cached_property
+from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from recsys.artifacts import Artifact, ArtifactStore
 from recsys.artifacts.files import sha256_of
@@ -20,7 +20,7 @@ from recsys.settings import Settings, dump
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
-    from features.settings import SparkSettings
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -54,8 +54,6 @@ class Context:
     observer: Observer
     raw: RawFiles | None = None
     inputs: dict[str, Artifact] = field(default_factory=dict)
-    # a day's work, and its raw files: its Spark jobs may be done without Java
-    day: tuple[Path, ...] | None = None
     _started_spark: bool = False
 
     @property
@@ -65,16 +63,16 @@ class Context:
 
         if not alive():
             self._started_spark = True
-        return session(self._engine)
+        return session(self.settings.features.spark)
 
-    @cached_property
-    def _engine(self) -> "SparkSettings":
-        settings = self.settings.features.spark
-        if self.day is None:
-            return settings
-        from features.sail import for_a_day
+    def a_day(self, work: "Callable[[SparkSession], T]", reviews: Sequence[Path] = ()) -> "T":
+        """Do what is little enough to be done without Java, if it can be."""
+        from features.spark import a_day, alive
 
-        return for_a_day(settings, self.day, (made.path for made in self.inputs.values()))
+        if not alive():
+            self._started_spark = True
+        tables = [made.path for made in self.inputs.values()]
+        return a_day(self.settings.features.spark, work, reviews=reviews, tables=tables)
 
     def release_spark(self) -> None:
         """End the session, if it was started here: its Java holds gigabytes."""
@@ -105,7 +103,6 @@ class Stage:
     settings: tuple[str, ...] = ()
     code: tuple[str, ...] = ()
     spark: bool = False  # whether it works with Spark
-    light: bool = False  # whether what it asks of Spark is a day's work
     # for a stage that also changes something outside its folder: is that still as it left it?
     holds: str = ""
     # for a stage that may leave work over: a number that changes when it did

@@ -6,7 +6,6 @@ run twice at once makes the same artifact once.
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from pathlib import Path
 
 from recsys.artifacts import ArtifactStore
 from recsys.errors import StageError
@@ -33,19 +32,12 @@ def stage_of(name: str) -> Stage:
 
 @contextmanager
 def opened(
-    settings: Settings,
-    lineage: Mapping[str, str],
-    observer: Observer | None = None,
-    *,
-    day: tuple[Path, ...] | None = None,
+    settings: Settings, lineage: Mapping[str, str], observer: Observer | None = None
 ) -> Iterator[Context]:
-    """A context whose inputs are a lineage, every file checked; Spark ends with it.
-
-    For a day's work, `day` tells its raw files.
-    """
+    """A context whose inputs are a lineage, every file checked; Spark ends with it."""
     store = ArtifactStore(settings.home)
     inputs = {kind: store.open(kind, version) for kind, version in lineage.items()}
-    context = Context(settings, store, observer or Silent(), inputs=inputs, day=day)
+    context = Context(settings, store, observer or Silent(), inputs=inputs)
     try:
         yield context
     finally:
@@ -66,7 +58,7 @@ def step(
     needed = {kind: lineage[kind] for kind in stage.inputs if kind in lineage}
     with (
         making(settings.home.resolve(), stage.kind, wait=wait),
-        opened(settings, needed, observer, day=() if stage.light else None) as context,
+        opened(settings, needed, observer) as context,
     ):
         result = RunResult(context.store.home, artifacts=context.inputs)
         bring(context, result, stage)

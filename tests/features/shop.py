@@ -1,9 +1,14 @@
 """Purchases written by hand: "ann soap 2024-01-03 rating=5 price=2.5 known=2024-01-05"."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
-from pyspark.sql import DataFrame
+from pyspark.sql import DataFrame, SparkSession
+
+from features import sail
+from features.settings import SparkSettings
 
 Row = tuple[str, str, datetime, float | None, float | None, int, datetime, bool]
 
@@ -17,6 +22,15 @@ def bought(row: str, sequence: int) -> Row:
     known = dict(pair.split("=") for pair in more)
     rating, price = (float(known[k]) if k in known else None for k in ("rating", "price"))
     return user, item, day(when), rating, price, sequence, day(known.get("known", when)), True
+
+
+@contextmanager
+def sailing() -> Iterator[SparkSession]:
+    """Sail's session; within, pyspark speaks with nobody else."""
+    try:
+        yield sail.start(SparkSettings(shuffle_partitions=2))
+    finally:
+        sail.stop()
 
 
 def table(frame: DataFrame, *keys: str) -> dict[Any, dict[str, Any]]:

@@ -67,7 +67,6 @@ STAGES: tuple[Stage, ...] = (
         make=f"{_HERE}.quality:quality",
         holds=f"{_HERE}.quality:holds",
         spark=True,
-        light=True,
         inputs=("tables", "features", "embeddings"),
         settings=("features.quality",),
         code=("features.quality", "recsys.results.quality"),

@@ -7,12 +7,15 @@ from pathlib import Path
 
 from recsys.artifacts import Artifact, Releases
 from recsys.artifacts.store import Draft
-from recsys.errors import ArtifactError, StageError
+from recsys.errors import ArtifactError, StageError, extra
 from recsys.pipeline.moments import RunMoments
 from recsys.pipeline.stage import Context
 from recsys.results import database
 from recsys.results import quality as results
 from recsys.tables import read_json, read_table
+
+with extra("features"):
+    from pyspark.sql import SparkSession
 
 PROFILES = "profiles.json"
 _CHECKED = ("purchases", "items")
@@ -28,9 +31,13 @@ def quality(context: Context, draft: Draft) -> None:
 
     settings, folders = context.settings.features.quality, _folders(context)
     tables = [name for name in folders if name in RULES]
-    for done, name in enumerate(tables, start=1):
-        checked(context.spark.read.parquet(str(folders[name])), name)
-        context.observer.progress("quality", done, len(tables))
+
+    def check(spark: SparkSession) -> None:
+        for done, name in enumerate(tables, start=1):
+            checked(spark.read.parquet(str(folders[name])), name)
+            context.observer.progress("quality", done, len(tables))
+
+    context.a_day(check)
     profiles = {name: profile(folders[name]) for name in _WATCHED}
     last = {name: Profile.from_dict(told) for name, told in _last(context).items()}
     times = read_table(folders["purchases"], ["event_timestamp"])["event_timestamp"]
