@@ -99,7 +99,7 @@ _ITEM_STATS = {
     **_windows("purchases", "purchases of the item"),
     "trend": Feature(
         "log2 of the last 30 days' purchases over half of those of the 60 days before, "
-        "one added to each",
+        "one added to each; in single precision",
         "90 days",
     ),
     "buyers": Feature("different shoppers who bought it"),
