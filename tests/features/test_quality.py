@@ -170,6 +170,17 @@ def test_the_same_data_again_is_no_drift(view):
     assert not breaches(found)
 
 
+def test_values_that_an_engine_rounds_otherwise_are_no_drift(view):
+    """Where values repeat, a last bit would move all of them past the points that were kept."""
+    trend = np.log2(np.repeat([3.0, 5.0, 7.0, 11.0], 25))
+    then, now = view("then", trend=trend), view("now", trend=trend.astype(np.float32))
+    up = view("up", trend=np.nextafter(trend, np.inf))
+    told = {"v": profile(then)}
+    for folder in (now, up):
+        found = list(watch({"v": folder}, told, told, QualitySettings(max_psi=1e-9, max_ks=1e-9)))
+        assert not breaches(found)
+
+
 def test_a_week_without_purchases_is_seen():
     weeks = np.repeat(np.arange(100, 128), 10)
     assert not breaches(list(daily(np.append(weeks, np.repeat(np.arange(128, 135), 4)),
