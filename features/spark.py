@@ -18,9 +18,7 @@ from features.settings import SAIL, SparkSettings
 
 with extra("features"):
     import pyspark
-    from grpc import RpcError
     from pyspark import SparkContext
-    from pyspark.errors import PySparkException
     from pyspark.sql import SparkSession
 
 T = TypeVar("T")
@@ -60,7 +58,9 @@ def a_day(
     if chosen.master == SAIL:
         try:
             return work(session(chosen))
-        except (PySparkException, RpcError) as error:
+        except FeaturesError:
+            raise  # of the data or the disk: Spark would say the same
+        except Exception as error:
             sail.stop()
             told = str(error).strip().partition("\n")[0][:200]
             _LOG.warning("Sail could not add the day, so Spark does: %s", told)
