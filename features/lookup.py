@@ -5,7 +5,7 @@ as missing, and says so. A store that is down or slow is an outcome as well, nev
 Imports no Feast.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -161,6 +161,7 @@ class Lookup:
         self.repo, self.clock = repo, clock
         self._wanted = [self._of(name, max_age, versions) for name in views or user_views()]
         self._views = [wanted.view for wanted in self._wanted]
+        self._by_name = {wanted.name: wanted for wanted in self._wanted}
         self._asking = repo.in_time()
 
     def lookup(self, users: Sequence[str], now: datetime | None = None) -> list[ShopperRow]:
@@ -185,11 +186,9 @@ class Lookup:
             return self._none(users, Outcome.SLOW, str(error))
         except FeaturesError as error:
             return self._none(users, Outcome.UNAVAILABLE, str(error))
-        views = [_judge(wanted, found, keys, now) for wanted in self._wanted]
-        names = [wanted.name for wanted in self._wanted]
+        answer = _Answer(self._by_name, found, now)
         return [
-            ShopperRow(user, dict(zip(names, rows, strict=True)))
-            for user, rows in zip(users, zip(*views, strict=True), strict=True)
+            ShopperRow(user, _Judged(answer, key)) for user, key in zip(users, keys, strict=True)
         ]
 
     def _read(self, store: OnlineStore, keys: Sequence[bytes]) -> Found:
@@ -207,22 +206,51 @@ class Lookup:
         return [ShopperRow(user, {view.name: row for view in self._views}) for user in users]
 
 
-def _judge(wanted: _Wanted, found: Found, keys: Sequence[bytes], now: int) -> list[ViewRow]:
-    """Tell of one view of many shoppers."""
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    """What a store answered of many shoppers, and what was asked of it."""
+
+    wanted: Mapping[str, _Wanted]
+    found: Found
+    now: int
+
+
+class _Judged(Mapping[str, ViewRow]):
+    """The views of one shopper, each judged when it is first asked for."""
+
+    __slots__ = ("_answer", "_judged", "_key")
+
+    def __init__(self, answer: _Answer, key: bytes) -> None:
+        self._answer, self._key = answer, key
+        self._judged: dict[str, ViewRow] | None = None
+
+    def __getitem__(self, name: str) -> ViewRow:
+        if self._judged is None:
+            self._judged = {}
+        if (row := self._judged.get(name)) is None:
+            answer = self._answer
+            row = _judge(answer.wanted[name], answer.found, self._key, answer.now)
+            self._judged[name] = row
+        return row
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._answer.wanted)
+
+    def __len__(self) -> int:
+        return len(self._answer.wanted)
+
+
+def _judge(wanted: _Wanted, found: Found, key: bytes, now: int) -> ViewRow:
+    """Tell of one view of one shopper."""
     if wanted.name not in found:
-        return [ViewRow(Outcome.UNAVAILABLE, f"not in the online store; {APPLY}")] * len(keys)
-    rows, view, oldest = found[wanted.name], wanted.view, now - wanted.oldest
-    judged = []
-    for key in keys:
-        stored = rows.get(key)
-        if stored is None:
-            judged.append(_NEVER)
-        elif stored.event < oldest:
-            judged.append(ViewRow(Outcome.STALE, wanted.late, stored, view, now))
-        else:
-            row = ViewRow(Outcome.FRESH, "", stored, view, now)
-            judged.append(_of_version(row, wanted.version) if wanted.version else row)
-    return judged
+        return ViewRow(Outcome.UNAVAILABLE, f"not in the online store; {APPLY}")
+    stored = found[wanted.name].get(key)
+    if stored is None:
+        return _NEVER
+    if stored.event < now - wanted.oldest:
+        return ViewRow(Outcome.STALE, wanted.late, stored, wanted.view, now)
+    row = ViewRow(Outcome.FRESH, "", stored, wanted.view, now)
+    return _of_version(row, wanted.version) if wanted.version else row
 
 
 def _of_version(row: ViewRow, wanted: str) -> ViewRow:

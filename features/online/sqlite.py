@@ -13,6 +13,7 @@ from functools import cached_property, lru_cache
 from math import inf
 from pathlib import Path
 from time import monotonic
+from typing import Any
 
 from features.errors import StoreError, too_late
 from features.online.base import Changes, Found, OnlineStore
@@ -142,24 +143,18 @@ class SqliteStore(OnlineStore):
 
     def _rows(self, views: Sequence[View], keys: Sequence[bytes]) -> Found:
         """Ask for all views at once: to start a query takes longer than to find a row."""
-        found: dict[str, dict[bytes, _Packed]] = {view.name: {} for view in views}
         tables = tuple(self._known[view.name] for view in views)
-        features = self._features
+        lines: dict[bytes, Sequence[Any]] = {}
         for first in range(0, len(keys) if views else 0, _KEYS_PER_QUERY):
             part = keys[first : first + _KEYS_PER_QUERY]
-            rows = self._connection.execute(_query(tables, len(part)), part).fetchall()
-            for at, view in enumerate(views):
-                event, of, values = range(1 + 3 * at, 4 + 3 * at)
-                found[view.name] |= {
-                    row[0]: _Packed(
-                        row[event],
-                        (features.get(row[of]) or self._features_of(row[of]), row[values]),
-                        by_name,
-                    )
-                    for row in rows
-                    if row[event] is not None
-                }
-        return found
+            for line in self._connection.execute(_query(tables, len(part)), part).fetchall():
+                lines[line[0]] = line
+        for of in {line[3 * at + 2] for line in lines.values() for at in range(len(views))}:
+            if of is not None and of not in self._features:
+                self._features_of(of)
+        return {
+            view.name: _Cells(lines, 3 * at + 1, self._features) for at, view in enumerate(views)
+        }
 
     def _features_of(self, number: int) -> tuple[str, ...]:
         """Look up a set of features; what was read of it stays true, as sets are never changed."""
@@ -199,6 +194,36 @@ def _query(tables: tuple[str, ...], keys: int) -> str:
         f"WITH asked(k) AS (VALUES {','.join(['(?)'] * keys)}) "  # noqa: S608
         f"SELECT k, {', '.join(cells)} FROM asked {' '.join(joined)}"
     )
+
+
+class _Cells(Mapping[bytes, Stored]):
+    """A view's rows among the lines of all views, made when somebody asks for them."""
+
+    __slots__ = ("_at", "_features", "_lines")
+
+    def __init__(
+        self, lines: Mapping[bytes, Sequence[Any]], at: int, features: Mapping[int, tuple[str, ...]]
+    ) -> None:
+        self._lines, self._at, self._features = lines, at, features
+
+    def get(self, key: bytes, default: Any = None) -> Any:
+        """The row, or the default: without an error in between, as most are new when written."""
+        line, at = self._lines.get(key), self._at
+        if line is None or line[at] is None:
+            return default
+        return _Packed(line[at], (self._features[line[at + 1]], line[at + 2]), by_name)
+
+    def __getitem__(self, key: bytes) -> Stored:
+        if (row := self.get(key)) is None:
+            raise KeyError(key)
+        stored: Stored = row
+        return stored
+
+    def __iter__(self) -> Iterator[bytes]:
+        return (key for key, line in self._lines.items() if line[self._at] is not None)
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
 
 
 class _Packed(Stored):
