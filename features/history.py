@@ -15,6 +15,7 @@ from features.lineup import GAP, LAST, NTH, cut_short, lined_up, newest
 from features.pairs import KINDS, nearest, pairs_of
 from features.quality.border import shaped
 from features.quality.rules import RULES
+from features.sail import fill
 from features.settings import HistorySettings
 from features.taste import tastes
 from features.timeline import (
@@ -176,7 +177,7 @@ def write_pairs(pairs: DataFrame, top: int, folder: Path, rest: Path | None) -> 
         if (written := parted / f"near={part}").is_dir():
             written.rename(place)
             (place / "_SUCCESS").touch()
-    shutil.rmtree(parted)
+    shutil.rmtree(parted, ignore_errors=True)
 
 
 def write_view(view: DataFrame, folder: Path) -> None:
@@ -193,6 +194,7 @@ def write_view(view: DataFrame, folder: Path) -> None:
 def _write(view: DataFrame, folder: Path) -> None:
     placed = shaped(view, folder.name) if folder.name in RULES else view
     _writer(placed).parquet(str(folder))
+    fill(placed, folder)
 
 
 def _writer(view: DataFrame) -> DataFrameWriter:

@@ -12,6 +12,7 @@ from features.ingest_report import IngestReport, RawFileReport, moment
 from features.preflight import RawFile, preflight
 from features.quality.border import shaped
 from features.quality.rules import RULES
+from features.sail import fill
 from features.schema import ITEMS, PURCHASES, QUARANTINE, ddl
 from features.schema import Column as SchemaColumn
 from features.staging import FILE_ORDER, Source, Staged, quarantine, staged
@@ -223,6 +224,7 @@ def _write(rows: DataFrame, table: tuple[SchemaColumn, ...], out: Path) -> None:
     canonical = rows.select(*(F.col(column.name).cast(column.type) for column in table))
     checked = shaped(canonical, out.name) if out.name in RULES else canonical
     checked.write.mode("overwrite").parquet(str(out))
+    fill(checked, out)
 
 
 def _report(

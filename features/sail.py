@@ -19,6 +19,7 @@ from features.preflight import inspect
 from features.settings import SAIL, SparkSettings
 
 with extra("features"):
+    import pyarrow.parquet as pq
     import pyspark
     from pyspark.sql import DataFrame, SparkSession
 
@@ -122,4 +123,11 @@ def aside(frame: DataFrame) -> Iterator[DataFrame]:
         )
 
 
-__all__ = ["able", "aside", "for_a_day", "running", "runs", "start", "stop"]
+def fill(frame: DataFrame, folder: Path) -> None:
+    """Write a table without rows where there were none: Sail writes nothing then, Spark a table."""
+    if runs(frame.sparkSession) and not any(folder.glob("*.parquet")):
+        folder.mkdir(parents=True, exist_ok=True)
+        pq.write_table(frame.toArrow(), folder / "part-0.parquet")
+
+
+__all__ = ["able", "aside", "fill", "for_a_day", "running", "runs", "start", "stop"]

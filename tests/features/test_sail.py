@@ -176,6 +176,20 @@ def _number(text: str | None) -> float | str | None:
 
 
 @pytest.mark.spark
+def test_a_day_that_tells_nothing_new_is_a_table_without_rows(tmp_path, spark):
+    _shop(spark, tmp_path)
+    day = csv(tmp_path, "ann,a,5,1577836800000", "bob,b,,1577836800000")
+    known = (NOW, datetime(2025, 1, 1, tzinfo=UTC))  # both were known before
+    with sailing() as session:
+        ingest_day(session, [day], tmp_path, tmp_path / "out", quarantine_out=tmp_path / "refused",
+                   max_bad_share=1, now=NOW, known=known)  # fmt: skip
+    for folder in (tmp_path / "out" / "purchases", tmp_path / "refused"):
+        assert spark.read.parquet(str(folder)).count() == 0
+    both = spark.read.parquet(str(tmp_path / "purchases"), str(tmp_path / "out" / "purchases"))
+    assert both.schema == spark.read.parquet(str(tmp_path / "purchases")).schema
+
+
+@pytest.mark.spark
 def test_a_line_that_spark_alone_reads_is_named(tmp_path, spark):
     _shop(spark, tmp_path)
     day = csv(tmp_path, "ann,a,5,1577836800000", '"bob",b,5,1577836800000')
