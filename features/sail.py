@@ -37,7 +37,7 @@ def for_a_day(
     fits = (
         settings.day == SAIL
         and settings.master.startswith("local")  # a cluster was chosen for its size
-        and SparkSession.getActiveSession() is None  # what runs already needs no start
+        and (running() or SparkSession.getActiveSession() is None)  # Java there needs no start
         and able()
         and _mib(tables) <= settings.day_most_mib
         and all(map(_simple, reviews))
@@ -116,11 +116,8 @@ def aside(frame: DataFrame) -> Iterator[DataFrame]:
     with TemporaryDirectory(prefix="tailor-sail-") as folder:
         kept = Path(folder, "rows")
         frame.write.parquet(str(kept))
-        # told the schema of files that are there, Sail 0.7 reads some of them wrongly, and says so
-        reader = frame.sparkSession.read
-        yield (reader if any(kept.glob("*.parquet")) else reader.schema(frame.schema)).parquet(
-            str(kept)
-        )
+        fill(frame, kept)
+        yield frame.sparkSession.read.parquet(str(kept))
 
 
 def fill(frame: DataFrame, folder: Path) -> None:
