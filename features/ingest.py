@@ -114,7 +114,7 @@ def _judge(stages: Sequence[Staged], max_bad_share: float, folder: Path) -> None
 
 
 def _verdict(stage: Staged) -> str:
-    commonest = sorted(stage.refused.items(), key=lambda pair: -pair[1])[:3]
+    commonest = sorted(stage.refused.items(), key=lambda pair: (-pair[1], pair[0]))[:3]
     reasons = ", ".join(f"{reason} ({rows})" for reason, rows in commonest)
     return f"{stage.share:.1%} of the rows for {stage.table} were refused: {reasons}"
 

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from datetime import UTC, datetime
+from math import isfinite, nan
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -170,7 +171,8 @@ def _same_texts(spark: SparkSession, name: str, header: str, written: list[str])
 def _number(text: str | None) -> float | str | None:
     """A number by its value: Spark writes 1E2 as 100.0, and both are read as the same."""
     try:
-        return float(text) if text and text.isascii() and text.strip() == text else text
+        number = float(text) if text and text.isascii() and text.strip() == text else nan
+        return number if isfinite(number) else text
     except ValueError:
         return text
 
