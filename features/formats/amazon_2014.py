@@ -38,7 +38,7 @@ class Reviews2014(RecordFormat):
 
     def simple(self, line: str, header: str) -> Texts | None:  # noqa: ARG002
         """Read JSON whose values are texts and numbers, each told once, the time in seconds too."""
-        told = of_json(line, _REVIEW)
+        told = of_json(line, _REVIEW, ids=("reviewerID", "asin"))
         return told if told and told["unixReviewTime"] else None
 
 

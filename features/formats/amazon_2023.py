@@ -47,7 +47,7 @@ class Amazon2023(RecordFormat):
 
     def simple(self, line: str, header: str) -> Texts | None:  # noqa: ARG002
         """Read JSON whose values are texts and numbers, each told once."""
-        return of_json(line, _REVIEW)
+        return of_json(line, _REVIEW, ids=("user_id", "parent_asin", "asin"))
 
     def items(self, lines: DataFrame, header: str) -> DataFrame:  # noqa: ARG002
         """Read JSON; without a path the main category is all of it."""

@@ -46,12 +46,22 @@ def of_csv(line: str, names: Sequence[str], read: Iterable[str]) -> Texts | None
     return {name: told[name] or None for name in read}
 
 
-def of_json(line: str, read: Iterable[str]) -> Texts | None:
-    """Read texts and numbers of an object; None where a value is anything else, or told twice."""
+class _Number(str):
+    """A number as it is written: its value is plain, but as an id readers write it anew."""
+
+    __slots__ = ()
+
+
+def of_json(line: str, read: Iterable[str], ids: Iterable[str]) -> Texts | None:
+    """Read texts and numbers of an object; None where a value is anything else, or told twice.
+
+    Nor may an id be a number: 1e3 is 1000.0 to some readers.
+    """
     try:
         row = json.loads(
-            line, parse_float=str, parse_int=str, parse_constant=_odd, object_pairs_hook=_once
-        )
+            line, parse_float=_Number, parse_int=_Number, parse_constant=_odd,
+            object_pairs_hook=_once,
+        )  # fmt: skip
     except (ValueError, RecursionError):
         return None
     if not isinstance(row, dict):
@@ -59,7 +69,8 @@ def of_json(line: str, read: Iterable[str]) -> Texts | None:
     told = {name: row.get(name) for name in read}
     odd = (value is not None and not (isinstance(value, str) and value.isprintable())
            for value in told.values())  # fmt: skip
-    return None if any(odd) else told
+    numbered = (isinstance(told.get(name), _Number) for name in ids)
+    return None if any(odd) or any(numbered) else told
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

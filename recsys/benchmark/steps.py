@@ -82,7 +82,7 @@ def day(home: Home, settings: Settings, as_of: str) -> dict[str, Any]:
     """One further day: its raw file to the online store."""
     kept, start = home.rewound(), datetime.fromisoformat(as_of)
     with ThreadPoolExecutor(1) as beside:
-        beside.submit(_import_store)  # it takes seconds, and Java's start leaves the cores idle
+        beside.submit(_import_store)  # it takes seconds, and one core is free
 
         def add(spark: SparkSession) -> None:
             ingest_day(

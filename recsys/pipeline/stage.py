@@ -61,16 +61,14 @@ class Context:
         """The Spark session, started when the first stage asks for it."""
         from features.spark import alive, session
 
-        if not alive():
-            self._started_spark = True
+        self._started_spark |= not alive()
         return session(self.settings.features.spark)
 
     def a_day(self, work: "Callable[[SparkSession], T]", reviews: Sequence[Path] = ()) -> "T":
         """Do what is little enough to be done without Java, if it can be."""
         from features.spark import a_day, alive
 
-        if not alive():
-            self._started_spark = True
+        self._started_spark |= not alive()
         tables = [made.path for made in self.inputs.values()]
         return a_day(self.settings.features.spark, work, reviews=reviews, tables=tables)
 
