@@ -11,6 +11,7 @@ from recsys.service.explaining import explanation
 from recsys.service.filters import Filters
 from recsys.service.ordering import reordered
 from recsys.service.routes.common import answered, errors
+from recsys.service.routes.direct import DirectRoute
 from recsys.service.schemas import (
     BatchAsked,
     BatchTold,
@@ -28,7 +29,7 @@ from recsys.service.stopwatch import Stopwatch
 with extra("serve"):
     from fastapi import APIRouter, Path, Query, Request, Response
 
-router = APIRouter(prefix="/v1", tags=["lists"], dependencies=[READ])
+router = APIRouter(prefix="/v1", tags=["lists"], dependencies=[READ], route_class=DirectRoute)
 
 
 @router.get(
