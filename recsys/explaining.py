@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from recsys.candidates.pool import DEPTH, build_pool
+from recsys.candidates.base import DEPTH
+from recsys.candidates.pool import build_pool
 from recsys.errors import TailorError
 from recsys.ranker import Explanation, Origin, build_features, explain_item, origins
 from recsys.recommend import Recommender

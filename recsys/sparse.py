@@ -6,6 +6,7 @@ the last bit, alone and among others; and other threads go on meanwhile.
 """
 
 import threading
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -45,6 +46,26 @@ class Rows(NamedTuple):
         """What each row adds up to (U,)."""
         owner = np.repeat(np.arange(self.shape[0]), np.diff(self.indptr))
         return np.bincount(owner, self.data, self.shape[0]).astype(np.float32)
+
+
+class Links(NamedTuple):
+    """A matrix that rows are multiplied by, as compiled loops read it: all of one kind."""
+
+    indptr: Longs
+    indices: Ints
+    data: Floats
+    shape: tuple[int, int]
+
+    @classmethod
+    def of(cls, rows: Any) -> "Links":
+        """Take scipy's rows; what is mapped into memory stays so, but for where rows begin."""
+        indptr, indices, data = (
+            np.ascontiguousarray(part, kind).view()
+            for part, kind in zip(_parts(rows), (np.int64, np.int32, np.float32), strict=True)
+        )
+        for part in (indptr, indices, data):
+            part.flags.writeable = False
+        return cls(indptr, indices, data, rows.shape)
 
 
 class _Scratch(threading.local):
@@ -101,11 +122,23 @@ def row_sums(items: Ints, values: Floats, width: int) -> Rows:
     return Rows(indptr, indices, data, (len(items), width))
 
 
-def product(left: Any, right: Any) -> Rows:
+def product(left: Rows, right: Links) -> Rows:
     """Multiply sparse rows by a matrix."""
-    width = right.shape[1]
-    indptr, indices, data = _product(_parts(left), _parts(right), _scratch.of(width))
-    return Rows(indptr, indices, data, (left.shape[0], width))
+    return products([(left, right)])
+
+
+def products(pairs: Sequence[tuple[Rows, Links]]) -> Rows:
+    """Multiply sparse rows by a matrix each, all as wide: one product below the other.
+
+    A step for all of them, as a list is many small ones; each row is what it would be by itself.
+    """
+    if any(left.shape[1] != right.shape[0] for left, right in pairs):
+        raise IndexError("rows of another width than their matrix is long")
+    lefts = tuple(_parts(left) for left, _ in pairs)
+    rights = tuple(_parts(right) for _, right in pairs)
+    width = pairs[0][1].shape[1]
+    indptr, indices, data = _products(lefts, rights, _scratch.of(width))
+    return Rows(indptr, indices, data, (len(indptr) - 1, width))
 
 
 def top_of_rows(found: Any, k: int) -> tuple[Ints, Floats]:
@@ -229,22 +262,28 @@ def _from_places(items: Any, values: Any, scratch: Any) -> Any:
 
 
 @compiled
-def _product(left: Any, right: Any, scratch: Any) -> Any:
-    (starts, columns, weights), (begins, items, values) = left, right
+def _products(lefts: Any, rights: Any, scratch: Any) -> Any:
     sums, seen = scratch
-    most = 0
-    for column in columns:
-        most += begins[column + 1] - begins[column]
-    indptr = np.zeros(len(starts), np.int64)
+    most = count = 0
+    for one in range(len(lefts)):
+        begins = rights[one][0]
+        count += len(lefts[one][0]) - 1
+        for column in lefts[one][1]:
+            most += begins[column + 1] - begins[column]
+    indptr = np.zeros(count + 1, np.int64)
     indices, data, end = np.empty(most, np.int32), np.empty(most, np.float32), 0
-    for row in range(len(starts) - 1):
-        for entry in range(starts[row], starts[row + 1]):
-            weight, column = weights[entry], columns[entry]
-            for at in range(begins[column], begins[column + 1]):
-                end = _met(items[at], indices, end, seen)
-                sums[items[at]] += weight * values[at]
-        _store((indices, data), indptr[row], end, scratch)
-        indptr[row + 1] = end
+    made = 0
+    for one in range(len(lefts)):
+        (starts, columns, weights), (begins, items, values) = lefts[one], rights[one]
+        for row in range(len(starts) - 1):
+            for entry in range(starts[row], starts[row + 1]):
+                weight, column = weights[entry], columns[entry]
+                for at in range(begins[column], begins[column + 1]):
+                    end = _met(items[at], indices, end, seen)
+                    sums[items[at]] += weight * values[at]
+            _store((indices, data), indptr[made], end, scratch)
+            made += 1
+            indptr[made] = end
     return indptr, indices[:end], data[:end]
 
 

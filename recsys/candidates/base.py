@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from recsys.candidates.faiss_index import ItemIndex
     from recsys.candidates.matrices import ItemMatrix
 
+DEPTH = 200  # a source's proposals that are heard
+
 
 @dataclass(frozen=True)
 class Parts:
@@ -53,7 +55,8 @@ class CandidateSource(ABC):
     name: ClassVar[str]
     personal: ClassVar[bool] = True  # False: the same for everyone
     vote: ClassVar[float] = 1.0  # weight in the pool; 0: it proposes nothing and only scores
-    embedding: ClassVar[str] = ""  # what it searches by, `text` or `collaborative`; "": neither
+    embedding: ClassVar[str] = ""  # what it goes by, `text` or `collaborative`; "": neither
+    searches: ClassVar[bool] = False  # an index, beside what the other sources do: asked first
 
     @classmethod
     @abstractmethod

@@ -1,6 +1,7 @@
 """The index of a release: inner-product search, bound to the items' encoder and their order."""
 
 import json
+from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -14,7 +15,7 @@ from recsys.artifacts.files import sha256_of
 from recsys.candidates.index_device import Device, has_gpu, to_cpu, to_device
 from recsys.candidates.index_kinds import CLASSES, Kind, kind_for, make
 from recsys.candidates.index_search import FEW, Rows, nearest
-from recsys.candidates.rounded import WORTH, Rounded
+from recsys.candidates.rounded import WORTH, Found, Rounded
 from recsys.catalogue import Catalogue
 from recsys.errors import ArtifactError, extra
 from recsys.settings import IndexSettings
@@ -101,6 +102,15 @@ class ItemIndex:
         if (index.ntotal, index.d) != catalogue.vectors.shape:
             raise ArtifactError("holds other vectors than the catalogue", where=str(folder / FILE))
         return cls(to_device(index, device), catalogue, card["kind"], card["recall"])
+
+    def begin(self, queries: Floats, k: int) -> Future[Found] | None:
+        """Start a search for one query, beside what the caller does meanwhile; None: not worth it.
+
+        Many queries keep all cores busy as it is.
+        """
+        if len(queries) != 1 or self._rounded is None or not queries.any():
+            return None
+        return self._rounded.begin(check_queries(queries, self.catalogue.vectors.shape[1])[0], k)
 
     def search(self, queries: Floats, k: int) -> tuple[Ints, Floats]:
         """Find the k nearest items of each query (Q, D), best first, ties by catalogue position."""

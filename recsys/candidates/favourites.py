@@ -9,11 +9,11 @@ import numpy as np
 from recsys.arrays import PAD, Floats, Ints
 from recsys.candidates.base import CandidateSource, Parts, register
 from recsys.candidates.popular import popularity
-from recsys.candidates.proposals import SparseProposal
+from recsys.candidates.proposals import LinkedProposal
 from recsys.catalogue import Catalogue, ItemStats
 from recsys.errors import extra
 from recsys.shoppers import Shoppers
-from recsys.sparse import matrix, product, pruned, ragged_sums, top_of_rows
+from recsys.sparse import Links, matrix, pruned, ragged_sums, top_of_rows
 
 with extra("recsys"):
     from scipy import sparse
@@ -64,7 +64,7 @@ class Favourites(CandidateSource):
             Shelf.build(catalogue.brand_codes, stats, cls.each),
         )
 
-    def ask(self, shoppers: Shoppers) -> SparseProposal:
+    def ask(self, shoppers: Shoppers) -> LinkedProposal:
         """Best sellers of both kinds of shelf, added up."""
         leaves, leaf_shares = self.categories.favourites(shoppers, self.groups)
         brands, brand_shares = self.brands.favourites(shoppers, self.groups)
@@ -73,12 +73,13 @@ class Favourites(CandidateSource):
         shares = np.concatenate((leaf_shares, brand_shares), axis=1)
         each = np.arange(len(shoppers) + 1) * shelves.shape[1]
         liked = ragged_sums(each, shelves.ravel(), shares.ravel(), self.shelves.shape[0])
-        return SparseProposal(product(liked, self.shelves))
+        return LinkedProposal(liked, self.shelves)
 
     @cached_property
-    def shelves(self) -> Any:
+    def shelves(self) -> Links:
         """All shelves, one below the other."""
-        return sparse.vstack((self.categories.rows, self.brands.rows), format="csr")
+        rows = (self.categories.rows, self.brands.rows)
+        return Links.of(sparse.vstack(rows, format="csr"))
 
     def because(self, shoppers: Shoppers, row: int, item: int) -> str | None:
         """Name the category or the brand she bought from before."""

@@ -11,6 +11,8 @@ import numpy as np
 from recsys.arrays import PAD, Floats, Ints, Longs
 from recsys.compiled import as_read, summing_freely
 
+LARGEST, TINY = 127, np.finfo(np.float32).tiny
+
 
 def inner_products(
     vectors: Floats, rows: Ints | Longs, queries: Floats, absent: float = 0.0
@@ -36,3 +38,74 @@ def _multiply(vectors: Any, rows: Any, queries: Any, found: Any) -> None:
                 for at in range(queries.shape[1]):
                     total += vectors[row, at] * queries[query, at]
                 found[query, place] = total
+
+
+@summing_freely
+def round_rows(vectors: Any, blur: float, numbers: Any, steps: Any, off: Any) -> None:
+    """Fill in numbers, steps and bounds; `blur` is what sums lose of a product of lengths."""
+    for row in range(len(vectors)):
+        largest = np.float32(0)
+        for at in range(vectors.shape[1]):
+            largest = max(largest, abs(vectors[row, at]))
+        step = np.float32(largest / LARGEST)
+        if step < TINY:  # next to nothing: all of it is taken for rounding
+            step = np.float32(1)
+        lost = length = 0.0
+        for at in range(vectors.shape[1]):
+            number = np.int8(round(vectors[row, at] / step))
+            numbers[row, at] = number
+            lost += (float(vectors[row, at]) - float(number) * float(step)) ** 2
+            length += float(vectors[row, at]) ** 2
+        steps[row], off[row] = step, np.sqrt(lost) + blur * np.sqrt(length)
+
+
+@summing_freely
+def nearest_rows(vectors: Any, rounded: Any, query: Any, most: int) -> Any:
+    """Find the best rows of a query, equals by row, and their scores.
+
+    What rounding could have hidden is scored by its vector; all in one step, which leaves the
+    interpreter to others.
+    """
+    numbers, steps, off = rounded
+    square = np.float32(0)
+    for at in range(len(query)):
+        square += query[at] * query[at]
+    length = np.sqrt(square)
+    scores = np.empty(len(numbers), np.float32)
+    for row in range(len(numbers)):
+        total = np.float32(0)
+        for at in range(len(query)):
+            total += np.float32(numbers[row, at]) * query[at]
+        scores[row] = total * steps[row]
+    border = _border(scores, length, off, most)
+    reach = np.empty(len(numbers), np.int64)
+    count = 0
+    for row in range(len(numbers)):
+        if scores[row] + length * off[row] >= border:
+            reach[count] = row
+            count += 1
+    rows = reach[:count]
+    exact = np.zeros((1, count), np.float32)
+    _multiply(vectors, rows.reshape(1, count), query.reshape(1, len(query)), exact)
+    order = np.argsort(-exact[0], kind="mergesort")[:most]
+    return rows[order].astype(np.int32), exact[0][order]
+
+
+@summing_freely
+def _border(scores: Any, length: Any, off: Any, most: int) -> Any:
+    """Tell what so many rows score at least, by a heap of the highest: the lowest stands first."""
+    heap = np.full(most, -np.inf, np.float32)
+    for row in range(len(scores)):
+        low = scores[row] - length * off[row]
+        if not low > heap[0]:
+            continue
+        place = 0
+        while 2 * place + 1 < most:
+            below = 2 * place + 1
+            if below + 1 < most and heap[below + 1] < heap[below]:
+                below += 1
+            if low <= heap[below]:
+                break
+            heap[place], place = heap[below], below
+        heap[place] = low
+    return heap[0]

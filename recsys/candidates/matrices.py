@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from features.errors import VersionMismatchError
 from recsys.arrays import PAD, Floats, Ints, spans
 from recsys.catalogue import Catalogue
 from recsys.errors import ArtifactError, extra
-from recsys.sparse import matrix, pruned, top_of_rows
+from recsys.sparse import Links, matrix, pruned, top_of_rows
 from recsys.tables import read_array, read_json, read_table
 
 with extra("recsys"):
@@ -46,6 +47,11 @@ class ItemMatrix:
         return cls(
             matrix(sources[known], items[known], weights, (size, size)), catalogue.fingerprint
         )
+
+    @cached_property
+    def read(self) -> Links:
+        """The same, as it is followed."""
+        return Links.of(self.rows)
 
     def save(self, out: Path) -> None:
         """Write the arrays and what they are bound to into a folder."""

@@ -7,10 +7,9 @@ import numpy as np
 
 from recsys.candidates.base import CandidateSource, Parts, register
 from recsys.candidates.matrices import ItemMatrix
-from recsys.candidates.proposals import SparseProposal
+from recsys.candidates.proposals import LinkedProposal
 from recsys.catalogue import Catalogue
 from recsys.shoppers import Shoppers
-from recsys.sparse import product
 
 
 @dataclass(frozen=True)
@@ -28,10 +27,10 @@ class Linked(CandidateSource):
         """Take the matrix of the release."""
         return cls(parts.matrices[cls.matrix], parts.catalogue)
 
-    def ask(self, shoppers: Shoppers) -> SparseProposal:
+    def ask(self, shoppers: Shoppers) -> LinkedProposal:
         """Follow the links of all purchases at once."""
         view = shoppers.profile(self.view, len(self.catalogue))
-        return SparseProposal(product(view, self.links.rows))
+        return LinkedProposal(view, self.links.read)
 
     def because(self, shoppers: Shoppers, row: int, item: int) -> str | None:
         """Name the purchase that leads to the item most."""

@@ -7,12 +7,12 @@ from functools import lru_cache
 import numpy as np
 
 from recsys.arrays import PAD, Bools, Floats, Ints, Longs, order_rows
-from recsys.candidates.base import CandidateSource
+from recsys.candidates.base import DEPTH, CandidateSource
+from recsys.candidates.together import Together
 from recsys.shoppers import Shoppers
 from recsys.sparse import Rows, row_sums, top_of_rows, values_at, without
 
 PATIENCE = 20  # how slowly a vote fades with the rank: 1 / (PATIENCE + rank)
-DEPTH = 200  # a source's proposals that are heard
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,31 +54,34 @@ def build_pool(
 
     `mask_history` leaves out what the shopper bought before, `allowed` (I,) what is not wanted.
     """
-    asked = [source.ask(shoppers) for source in sources]
-    depth = max(DEPTH, size)
-    proposed = [
-        proposal.top(depth)[0] if source.vote else np.empty((len(shoppers), 0), np.int32)
-        for source, proposal in zip(sources, asked, strict=True)
-    ]
+    told = _asked(shoppers, sources)
+    proposed = told.tops(max(DEPTH, size))
     votes = _votes(proposed, [source.vote for source in sources])
     if mask_history:
         votes = without(votes, shoppers.indptr, shoppers.items)
     if allowed is not None:
         votes = votes._replace(data=np.where(allowed[votes.indices], votes.data, np.float32(0)))
     items, counted = top_of_rows(votes, size)
-    scores = np.stack([proposal.at(items) for proposal in asked], axis=2)
+    scores = told.at(items)
     names = tuple(source.name for source in sources)
     return Pool(items, counted, scores, tuple(proposed), names)
 
 
 def pool_of(shoppers: Shoppers, sources: Sequence[CandidateSource], items: Ints) -> Pool:
     """Score given items (U, P) as if they had been pooled; nobody's proposal has no votes."""
-    asked = [source.ask(shoppers) for source in sources]
-    voting = [(a, s.vote) for a, s in zip(asked, sources, strict=True) if s.vote]
-    votes = _votes([each.top(DEPTH)[0] for each, _ in voting], [weight for _, weight in voting])
-    scores = np.stack([proposal.at(items) for proposal in asked], axis=2)
+    told = _asked(shoppers, sources)
+    votes = _votes(told.tops(DEPTH), [source.vote for source in sources])
+    scores = told.at(items)
     names = tuple(source.name for source in sources)
     return Pool(items, values_at(votes, items), scores, (), names)
+
+
+def _asked(shoppers: Shoppers, sources: Sequence[CandidateSource]) -> Together:
+    """Ask all sources, those first that go on searching while the others are asked."""
+    order = sorted(range(len(sources)), key=lambda at: not sources[at].searches)
+    told = {at: sources[at].ask(shoppers) for at in order}
+    asked = [told[at] for at in range(len(sources))]
+    return Together(len(shoppers), asked, [bool(source.vote) for source in sources])
 
 
 def by_votes(pool: Pool) -> Pool:

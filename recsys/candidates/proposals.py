@@ -1,21 +1,24 @@
 """The forms a proposal takes: sparse rows, vectors in an index, one order for everyone."""
 
+from concurrent.futures import Future
 from dataclasses import dataclass
-from typing import Any
+from functools import cached_property
+from typing import Self
 
 import numpy as np
 
 from recsys.arrays import PAD, Floats, Ints, padded
+from recsys.candidates.base import DEPTH
 from recsys.candidates.faiss_index import ItemIndex
 from recsys.candidates.inner import inner_products
-from recsys.sparse import top_of_rows, values_at
+from recsys.candidates.rounded import Found
+from recsys.sparse import Links, Rows, product, top_of_rows, values_at
 
 
-@dataclass(frozen=True, eq=False)
-class SparseProposal:
+class _OfRows:
     """A score per shopper and item, where there is one; all are above zero."""
 
-    rows: Any  # scipy CSR (U, I)
+    rows: Rows  # (U, I)
 
     def top(self, k: int) -> tuple[Ints, Floats]:
         """Find the best k."""
@@ -27,15 +30,47 @@ class SparseProposal:
 
 
 @dataclass(frozen=True, eq=False)
+class SparseProposal(_OfRows):
+    """Scores that are at hand."""
+
+    rows: Rows
+
+
+@dataclass(frozen=True, eq=False)
+class LinkedProposal(_OfRows):
+    """What the things that a shopper holds lead to; several such are followed in one step."""
+
+    held: Rows  # (U, J)
+    links: Links  # (J, I)
+
+    @cached_property
+    def rows(self) -> Rows:  # type: ignore[override]
+        """Follow the links of this source alone."""
+        return product(self.held, self.links)
+
+
+@dataclass(frozen=True, eq=False)
 class VectorProposal:
     """A query vector per shopper; who has none (zeros) gets nothing."""
 
     queries: Floats  # (U, D)
     index: ItemIndex
+    begun: Future[Found] | None = None  # the search of a single shopper, to this depth
+    depth: int = 0
+
+    @classmethod
+    def begin(cls, queries: Floats, index: ItemIndex, depth: int = DEPTH) -> Self:
+        """Search from now on: it goes on beside what the other sources are asked."""
+        return cls(queries, index, index.begin(queries, depth), depth)
 
     def top(self, k: int) -> tuple[Ints, Floats]:
         """Search the index."""
         items, scores = padded((len(self.queries), k))
+        if self.begun and k <= self.depth:
+            found, value = self.begun.result()
+            best = slice(min(k, len(found)))
+            items[0, best], scores[0, best] = found[best], value[best]
+            return items, scores
         known = np.flatnonzero(self.queries.any(axis=1))
         if len(known):
             found, value = self.index.search(self.queries[known], k)

@@ -5,18 +5,22 @@ of the caches. So each vector is kept a second time, rounded to bytes, with a bo
 rounding does to a score. What could be among the best by that bound is scored as it is.
 """
 
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any, Self
+from functools import cache
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from recsys.arrays import Floats, Ints, padded
-from recsys.candidates.inner import inner_products
-from recsys.compiled import as_read, summing_freely
+from recsys.candidates.inner import nearest_rows, round_rows
+from recsys.compiled import as_read
+from recsys.parallel import WORKERS
 
 WORTH = range(1 << 20, 1 << 26)  # numbers in all: more than a cache holds, less than costs memory
-LARGEST, TINY = 127, np.finfo(np.float32).tiny
+Found = tuple[Ints, Floats]
+"""Rows and their scores."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,57 +40,30 @@ class Rounded:
         steps, off = np.empty(rows, np.float32), np.empty(rows, np.float32)
         # two sums of so many products, each rounded as it goes
         blur = (dim + 8) * float(np.finfo(np.float32).eps)
-        _round(as_read(vectors), blur, numbers, steps, off)
+        round_rows(as_read(vectors), blur, numbers, steps, off)
         return cls(vectors, numbers, steps, off)
 
-    def search(self, queries: Floats, k: int) -> tuple[Ints, Floats]:
+    def begin(self, query: Floats, k: int) -> Future[Found] | None:
+        """Start to look for a query's k best, beside what the caller does meanwhile."""
+        return _beside().submit(self.best, query, k) if WORKERS > 1 else None
+
+    def search(self, queries: Floats, k: int) -> Found:
         """Find the k best rows of each query (Q, D) and their scores: best first, equals by row."""
         k = min(k, len(self.vectors))
         found, scores = padded((len(queries), k))
         for at, query in enumerate(queries if k else ()):
-            rows = self._among(query, k)
-            score = inner_products(self.vectors, rows[None], query[None])[0]
-            best = np.argsort(-score, kind="stable")[:k]
-            found[at, : len(best)], scores[at, : len(best)] = rows[best], score[best]
+            rows, score = self.best(query, k)
+            found[at, : len(rows)], scores[at, : len(rows)] = rows, score
         return found, scores
 
-    def _among(self, query: Floats, k: int) -> NDArray[np.int64]:
-        """Find the rows that could be among the k best of a query, and hardly any others."""
-        bounds = np.empty((2, len(self.vectors)), np.float32)
-        _bound(self.numbers, self.steps, self.off, as_read(query), bounds)
-        lowest, highest = bounds
-        return np.flatnonzero(highest >= np.partition(lowest, -k)[-k])
+    def best(self, query: Floats, k: int) -> Found:
+        """Find the k best rows of one query, or all, and their scores."""
+        rounded = (self.numbers, self.steps, self.off)
+        found: Found = nearest_rows(as_read(self.vectors), rounded, as_read(query), k)
+        return found
 
 
-@summing_freely
-def _round(vectors: Any, blur: float, numbers: Any, steps: Any, off: Any) -> None:
-    """Fill in numbers, steps and bounds; `blur` is what sums lose of a product of lengths."""
-    for row in range(len(vectors)):
-        largest = np.float32(0)
-        for at in range(vectors.shape[1]):
-            largest = max(largest, abs(vectors[row, at]))
-        step = np.float32(largest / LARGEST)
-        if step < TINY:  # next to nothing: all of it is taken for rounding
-            step = np.float32(1)
-        lost = length = 0.0
-        for at in range(vectors.shape[1]):
-            number = np.int8(round(vectors[row, at] / step))
-            numbers[row, at] = number
-            lost += (float(vectors[row, at]) - float(number) * float(step)) ** 2
-            length += float(vectors[row, at]) ** 2
-        steps[row], off[row] = step, np.sqrt(lost) + blur * np.sqrt(length)
-
-
-@summing_freely
-def _bound(numbers: Any, steps: Any, off: Any, query: Any, bounds: Any) -> None:
-    """Tell between what the score of each row lies."""
-    square = np.float32(0)
-    for at in range(len(query)):
-        square += query[at] * query[at]
-    length = np.sqrt(square)
-    for row in range(len(numbers)):
-        total = np.float32(0)
-        for at in range(len(query)):
-            total += np.float32(numbers[row, at]) * query[at]
-        score, apart = total * steps[row], length * off[row]
-        bounds[0, row], bounds[1, row] = score - apart, score + apart
+@cache
+def _beside() -> ThreadPoolExecutor:
+    """Who looks beside the callers; it leaves the interpreter to them."""
+    return ThreadPoolExecutor(WORKERS, "tailor-search")

@@ -53,6 +53,7 @@ class SimilarToTaste(CandidateSource):
 
     name: ClassVar[str] = "similar_to_taste"
     embedding: ClassVar[str] = "text"
+    searches: ClassVar[bool] = True
     vote: ClassVar[float] = 0.5
     index: ItemIndex
 
@@ -63,7 +64,7 @@ class SimilarToTaste(CandidateSource):
 
     def ask(self, shoppers: Shoppers) -> VectorProposal:
         """Search with the taste vectors."""
-        return VectorProposal(shoppers.vectors, self.index)
+        return VectorProposal.begin(shoppers.vectors, self.index)
 
     def because(self, shoppers: Shoppers, row: int, item: int) -> str | None:
         """Name the category if she buys in it, else the nearest of her purchases."""
@@ -81,6 +82,7 @@ class Collaborative(CandidateSource):
 
     name: ClassVar[str] = "collaborative"
     embedding: ClassVar[str] = "collaborative"
+    searches: ClassVar[bool] = True
     learned: LinkVectors
     catalogue: Catalogue
 
@@ -91,7 +93,7 @@ class Collaborative(CandidateSource):
 
     def ask(self, shoppers: Shoppers) -> VectorProposal:
         """Search with the decayed mean of the purchases' vectors."""
-        return VectorProposal(self.learned.vectors(shoppers), self.learned.index)
+        return VectorProposal.begin(self.learned.vectors(shoppers), self.learned.index)
 
     def because(self, shoppers: Shoppers, row: int, item: int) -> str | None:
         """Name the purchase that is bought nearest to the item."""
@@ -110,6 +112,7 @@ class Fused(CandidateSource):
 
     name: ClassVar[str] = "fused"
     embedding: ClassVar[str] = "text and collaborative"
+    searches: ClassVar[bool] = True
     learned: LinkVectors
     index: ItemIndex
     catalogue: Catalogue
@@ -127,7 +130,7 @@ class Fused(CandidateSource):
     def ask(self, shoppers: Shoppers) -> VectorProposal:
         """Search with both vectors of each shopper."""
         both: Floats = np.concatenate((shoppers.vectors, self.learned.vectors(shoppers)), axis=1)
-        return VectorProposal(both, self.index)
+        return VectorProposal.begin(both, self.index)
 
     def because(self, shoppers: Shoppers, row: int, item: int) -> str | None:
         """Name the nearest of her purchases."""

@@ -14,7 +14,7 @@ import numpy as np
 from recsys.arrays import PAD, Bools, Floats, Ints, Longs
 from recsys.candidates.pool import Pool
 from recsys.catalogue import Catalogue, ItemStats
-from recsys.compiled import compiled
+from recsys.compiled import as_read, compiled, summing_freely
 from recsys.sales import DAY, Sales
 from recsys.shoppers import Shoppers
 
@@ -139,29 +139,40 @@ def build_features(shoppers: Shoppers, pool: Pool, shelf: Shelf) -> Features:
 
 def _similarities(shoppers: Shoppers, items: Ints, catalogue: Catalogue) -> Floats:
     """Taste, best, mean and last similarity; nan where the shopper gives nothing to compare."""
-    recent = shoppers.recent(SIMILAR_TO)  # (U, n)
-    against = catalogue.vectors[np.maximum(recent, 0)]  # (U, n, D)
-    against = np.concatenate((against, shoppers.vectors[:, None]), axis=1)
-    all_ = np.matmul(catalogue.vectors[items], against.transpose(0, 2, 1))  # (U, P, n + 1)
     told = np.full((*items.shape, len(_SIMILARITY)), np.nan, np.float32)
-    _sum_up(all_, (recent != PAD).sum(axis=1), np.any(shoppers.vectors, axis=1), told)
+    recent = np.ascontiguousarray(shoppers.recent(SIMILAR_TO), np.int64)  # (U, n)
+    tastes = as_read(shoppers.vectors), np.any(shoppers.vectors, axis=1)
+    _compare(as_read(catalogue.vectors), items, recent, tastes, told)
     return told
 
 
-@compiled
-def _sum_up(similar: Any, purchases: Any, has_taste: Any, told: Any) -> None:
-    for row in range(len(similar)):
-        many = purchases[row]
-        for place in range(similar.shape[1]):
-            to_each, one = similar[row, place], told[row, place]
-            if has_taste[row]:
-                one[0] = to_each[-1]
-            if many:
-                best, total = to_each[0], to_each[0]
-                for past in range(1, many):
-                    best = max(best, to_each[past])
-                    total += to_each[past]
-                one[1], one[2], one[3] = best, total / many, to_each[0]
+@summing_freely
+def _compare(vectors: Any, items: Any, recent: Any, tastes: Any, told: Any) -> None:
+    for row in range(len(items)):
+        for place in range(items.shape[1]):
+            if not 0 <= items[row, place] < len(vectors):
+                raise IndexError("an item beyond the catalogue")
+            vector, one, many = vectors[items[row, place]], told[row, place], 0
+            if tastes[1][row]:
+                one[0] = _cosine(vector, tastes[0][row])
+            for past in recent[row]:
+                if past == PAD:
+                    break
+                to_it = _cosine(vector, vectors[past])
+                if not many:
+                    one[1] = one[2] = one[3] = to_it
+                else:
+                    one[1], one[2] = max(one[1], to_it), one[2] + to_it
+                many += 1
+            one[2] /= max(many, 1)
+
+
+@summing_freely
+def _cosine(one: Any, other: Any) -> Any:
+    product = np.float32(0)
+    for at in range(len(one)):
+        product += one[at] * other[at]
+    return product
 
 
 def _of_items(items: Ints, moments: Longs, shelf: Shelf) -> Floats:

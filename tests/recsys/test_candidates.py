@@ -15,7 +15,7 @@ from recsys.candidates import (
     build_sources,
 )
 from recsys.candidates.popular import popularity
-from recsys.candidates.proposals import SparseProposal
+from recsys.candidates.proposals import LinkedProposal, SparseProposal
 from recsys.errors import ArtifactError, SettingsError
 from tests.recsys.shop import (
     AS_OF,
@@ -103,7 +103,7 @@ def test_a_source_scores_items_as_it_proposes_them(shop, name):
     for row in range(0, len(items), 7):
         alone = source.ask(shop.shoppers.take([row])).at(every[[row]])
         assert np.array_equal(alone[0], wide[row])
-    if isinstance(proposal, SparseProposal):
+    if isinstance(proposal, SparseProposal | LinkedProposal):
         everything = proposal.top(size)[0]
         for row, proposed in enumerate(everything):
             assert set(np.flatnonzero(wide[row, ::-1])) == set(proposed[proposed >= 0])

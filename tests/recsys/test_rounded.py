@@ -57,9 +57,24 @@ def test_hardly_more_is_scored_than_is_asked_for():
     vectors = rng.normal(size=(5_000, 384)).astype(np.float32)
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
     query = vectors[:8].mean(axis=0)
-    rows = Rounded.of(vectors)._among(query, 100)
-    assert 100 <= len(rows) < 200
+    rounded = Rounded.of(vectors)
+    scores = (rounded.numbers @ query) * rounded.steps
+    off = rounded.off * np.linalg.norm(query)
+    border = np.sort(scores - off)[-100]
+    assert 100 <= np.count_nonzero(scores + off >= border) < 200
     assert_exact(vectors, query[None], 100)
+
+
+def test_a_search_beside_other_work_finds_what_it_finds_alone():
+    rng = np.random.default_rng(2)
+    vectors = rng.normal(size=(2_000, 24)).astype(np.float32)
+    rounded = Rounded.of(vectors)
+    begun = [rounded.begin(query, 30) for query in vectors[:40]]
+    for query, one in zip(vectors, begun, strict=False):
+        if one is not None:  # a single core has nothing beside it
+            found, scores = one.result()
+            best, score = exact(vectors, query, 30)
+            assert (found.tolist(), scores.tolist()) == (best.tolist(), score.tolist())
 
 
 @pytest.mark.parametrize("queries", [0, 2])

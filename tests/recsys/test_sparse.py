@@ -8,8 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from recsys.sparse import (
+    Links,
+    Rows,
     matrix,
     product,
+    products,
     pruned,
     ragged_sums,
     row_sums,
@@ -129,6 +132,11 @@ def test_pruned_rows_keep_their_best():
     assert np.flatnonzero(kept[1]).tolist() == [2]
 
 
+def as_rows(made) -> Rows:
+    """The same as is made for a list."""
+    return Rows(made.indptr.astype(np.int64), made.indices.astype(np.int32), made.data, made.shape)
+
+
 def links(seed: int, users: int = 40, items: int = 300):
     """Histories (U, I) and what they lead to (I, I), at random."""
     rng = np.random.default_rng(seed)
@@ -144,22 +152,41 @@ def links(seed: int, users: int = 40, items: int = 300):
 
 def test_a_product_is_that_of_algebra():
     bought, leads = links(1)
-    made = product(bought, leads)
+    made = product(as_rows(bought), Links.of(leads))
     np.testing.assert_allclose(made.csr.toarray(), (bought @ leads).toarray(), rtol=1e-5)
     np.testing.assert_allclose(made.sums, (bought @ leads).sum(axis=1), rtol=1e-5)
-    assert product(bought[:0], leads).nnz == 0
+    assert product(as_rows(bought[:0]), Links.of(leads)).nnz == 0
+
+
+def test_products_are_each_by_itself_one_below_the_other():
+    pairs = [(as_rows(bought), Links.of(leads)) for bought, leads in map(links, range(3))]
+    whole = products(pairs)
+    each = [product(*pair) for pair in pairs]
+    assert whole.indices.tolist() == [item for one in each for item in one.indices.tolist()]
+    assert whole.data.tolist() == [value for one in each for value in one.data.tolist()]
+    assert np.diff(whole.indptr).tolist() == [n for one in each for n in np.diff(one.indptr)]
+    with pytest.raises(IndexError, match="width"):
+        products([*pairs, (pairs[0][0], Links.of(matrix([0], [0], [1], (5, 5))))])
+
+
+def test_links_that_are_mapped_into_memory_stay_there(tmp_path):
+    _, leads = links(2)
+    np.save(tmp_path / "data.npy", leads.data)
+    leads.data = np.load(tmp_path / "data.npy", mmap_mode="r")
+    assert np.shares_memory(Links.of(leads).data, leads.data)
 
 
 @pytest.mark.parametrize("seed", range(5))
 def test_a_row_is_the_same_alone_among_others_and_beside_other_threads(seed):
     """To the last bit: a list must not hang on who else is served."""
-    bought, leads = links(seed)
-    together = top_of_rows(product(bought, leads), 20)
+    bought, matrix_ = links(seed)
+    leads = Links.of(matrix_)
+    together = top_of_rows(product(as_rows(bought), leads), 20)
     asked = np.tile(np.arange(300, dtype=np.int32), (40, 1))
-    values = values_at(product(bought, leads), asked)
+    values = values_at(product(as_rows(bought), leads), asked)
 
     def alone(row: int):
-        made = product(bought[[row]], leads)
+        made = product(as_rows(bought[[row]]), leads)
         return top_of_rows(made, 20), values_at(made, asked[:1])
 
     with ThreadPoolExecutor(4) as pool:
