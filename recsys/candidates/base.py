@@ -56,7 +56,7 @@ class CandidateSource(ABC):
     personal: ClassVar[bool] = True  # False: the same for everyone
     vote: ClassVar[float] = 1.0  # weight in the pool; 0: it proposes nothing and only scores
     embedding: ClassVar[str] = ""  # what it goes by, `text` or `collaborative`; "": neither
-    searches: ClassVar[bool] = False  # an index, beside what the other sources do: asked first
+    turn: ClassVar[int] = 2  # 0: asked first, as its search goes on beside what the others do
 
     @classmethod
     @abstractmethod

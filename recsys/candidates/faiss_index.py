@@ -1,7 +1,7 @@
 """The index of a release: inner-product search, bound to the items' encoder and their order."""
 
 import json
-from concurrent.futures import Future
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -18,6 +18,7 @@ from recsys.candidates.index_search import FEW, Rows, nearest
 from recsys.candidates.rounded import WORTH, Found, Rounded
 from recsys.catalogue import Catalogue
 from recsys.errors import ArtifactError, extra
+from recsys.parallel import WORKERS
 from recsys.settings import IndexSettings
 from recsys.tables import REBUILD, read_json
 
@@ -103,14 +104,18 @@ class ItemIndex:
             raise ArtifactError("holds other vectors than the catalogue", where=str(folder / FILE))
         return cls(to_device(index, device), catalogue, card["kind"], card["recall"])
 
-    def begin(self, queries: Floats, k: int) -> Future[Found] | None:
-        """Start a search for one query, beside what the caller does meanwhile; None: not worth it.
+    def begin(self, queries: Floats, k: int, *, beside: bool) -> Callable[[], Found] | None:
+        """Search for one query now, or beside what the caller does meanwhile; None: not worth it.
 
         Many queries keep all cores busy as it is.
         """
         if len(queries) != 1 or self._rounded is None or not queries.any():
             return None
-        return self._rounded.begin(check_queries(queries, self.catalogue.vectors.shape[1])[0], k)
+        (query,) = check_queries(queries, self.catalogue.vectors.shape[1])
+        if beside and WORKERS > 1:
+            return self._rounded.begin(query, k)
+        found = self._rounded.best(query, k)
+        return lambda: found
 
     def search(self, queries: Floats, k: int) -> tuple[Ints, Floats]:
         """Find the k nearest items of each query (Q, D), best first, ties by catalogue position."""

@@ -78,7 +78,7 @@ def pool_of(shoppers: Shoppers, sources: Sequence[CandidateSource], items: Ints)
 
 def _asked(shoppers: Shoppers, sources: Sequence[CandidateSource]) -> Together:
     """Ask all sources, those first that go on searching while the others are asked."""
-    order = sorted(range(len(sources)), key=lambda at: not sources[at].searches)
+    order = sorted(range(len(sources)), key=lambda at: sources[at].turn)
     told = {at: sources[at].ask(shoppers) for at in order}
     asked = [told[at] for at in range(len(sources))]
     return Together(len(shoppers), asked, [bool(source.vote) for source in sources])

@@ -1,6 +1,6 @@
 """The forms a proposal takes: sparse rows, vectors in an index, one order for everyone."""
 
-from concurrent.futures import Future
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Self
@@ -55,19 +55,21 @@ class VectorProposal:
 
     queries: Floats  # (U, D)
     index: ItemIndex
-    begun: Future[Found] | None = None  # the search of a single shopper, to this depth
+    begun: Callable[[], Found] | None = None  # ends the search of a single shopper
     depth: int = 0
 
     @classmethod
-    def begin(cls, queries: Floats, index: ItemIndex, depth: int = DEPTH) -> Self:
-        """Search from now on: it goes on beside what the other sources are asked."""
-        return cls(queries, index, index.begin(queries, depth), depth)
+    def begin(
+        cls, queries: Floats, index: ItemIndex, depth: int = DEPTH, *, beside: bool = True
+    ) -> Self:
+        """Search from now on, beside what the other sources are asked; or at once."""
+        return cls(queries, index, index.begin(queries, depth, beside=beside), depth)
 
     def top(self, k: int) -> tuple[Ints, Floats]:
         """Search the index."""
         items, scores = padded((len(self.queries), k))
         if self.begun and k <= self.depth:
-            found, value = self.begun.result()
+            found, value = self.begun()
             best = slice(min(k, len(found)))
             items[0, best], scores[0, best] = found[best], value[best]
             return items, scores

@@ -5,7 +5,8 @@ of the caches. So each vector is kept a second time, rounded to bytes, with a bo
 rounding does to a score. What could be among the best by that bound is scored as it is.
 """
 
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache
 from typing import Self
@@ -43,9 +44,9 @@ class Rounded:
         round_rows(as_read(vectors), blur, numbers, steps, off)
         return cls(vectors, numbers, steps, off)
 
-    def begin(self, query: Floats, k: int) -> Future[Found] | None:
+    def begin(self, query: Floats, k: int) -> Callable[[], Found]:
         """Start to look for a query's k best, beside what the caller does meanwhile."""
-        return _beside().submit(self.best, query, k) if WORKERS > 1 else None
+        return _beside().submit(self.best, query, k).result
 
     def search(self, queries: Floats, k: int) -> Found:
         """Find the k best rows of each query (Q, D) and their scores: best first, equals by row."""

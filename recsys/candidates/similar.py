@@ -53,7 +53,7 @@ class SimilarToTaste(CandidateSource):
 
     name: ClassVar[str] = "similar_to_taste"
     embedding: ClassVar[str] = "text"
-    searches: ClassVar[bool] = True
+    turn: ClassVar[int] = 0
     vote: ClassVar[float] = 0.5
     index: ItemIndex
 
@@ -82,7 +82,7 @@ class Collaborative(CandidateSource):
 
     name: ClassVar[str] = "collaborative"
     embedding: ClassVar[str] = "collaborative"
-    searches: ClassVar[bool] = True
+    turn: ClassVar[int] = 1
     learned: LinkVectors
     catalogue: Catalogue
 
@@ -93,7 +93,9 @@ class Collaborative(CandidateSource):
 
     def ask(self, shoppers: Shoppers) -> VectorProposal:
         """Search with the decayed mean of the purchases' vectors."""
-        return VectorProposal.begin(self.learned.vectors(shoppers), self.learned.index)
+        vectors, index = self.learned.vectors(shoppers), self.learned.index
+        # the shorter search at once: it leaves the interpreter to the longer one, which can begin
+        return VectorProposal.begin(vectors, index, beside=False)
 
     def because(self, shoppers: Shoppers, row: int, item: int) -> str | None:
         """Name the purchase that is bought nearest to the item."""
@@ -112,7 +114,7 @@ class Fused(CandidateSource):
 
     name: ClassVar[str] = "fused"
     embedding: ClassVar[str] = "text and collaborative"
-    searches: ClassVar[bool] = True
+    turn: ClassVar[int] = 0
     learned: LinkVectors
     index: ItemIndex
     catalogue: Catalogue

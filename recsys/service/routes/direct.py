@@ -5,13 +5,13 @@ HTTP costs a list. What is declared, documented and refused stays as FastAPI has
 """
 
 import inspect
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable
 from typing import Any, get_args, get_origin
 
 from recsys.errors import extra
 
 with extra("serve"):
-    from fastapi import Request, Response
+    from fastapi import Request
     from fastapi.exceptions import RequestValidationError
     from fastapi.params import Depends, Path
     from fastapi.routing import APIRoute
@@ -23,20 +23,22 @@ Needs = Callable[[Request], Awaitable[Any]]
 class DirectRoute(APIRoute):
     """Asks dependencies, which take the request alone, and the endpoint; nothing in between."""
 
-    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        """Make what answers a request."""
+    def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
+        """Take what FastAPI takes; a route with a body stays as it is."""
+        super().__init__(path, endpoint, **options)
         if self.body_field is not None:
-            return super().get_route_handler()
-        endpoint, parameters = self.endpoint, _Parameters(self.endpoint)
+            return
+        parameters = _Parameters(endpoint)
         callers: list[Needs] = [one.dependency for one in self.dependencies if one.dependency]
 
-        async def answer(request: Request) -> Response:
+        async def answer(scope: Any, receive: Any, send: Any) -> None:
+            request = Request(scope, receive, send)
             for caller in callers:
                 await caller(request)
-            response: Response = await endpoint(**await parameters.read(request))
-            return response
+            response = await endpoint(**await parameters.read(request))
+            await response(scope, receive, send)
 
-        return answer
+        self.app = answer
 
 
 class _Parameters:
