@@ -77,11 +77,11 @@ class ViewRow:
             self._read = MappingProxyType(self._view.decoded(self._stored.messages))
         return self._read
 
-    def made_by(self) -> Any:
-        """What made a stored embedding; the embedding itself, which is long, stays unread."""
-        assert self._stored is not None
-        assert self._view is not None
-        return self._view.one(self._stored.messages, VERSION)
+    def some(self, names: Sequence[str]) -> Mapping[str, Any]:
+        """Only some of the features: the others stay unread, which saves their time."""
+        if self.outcome is not Outcome.FRESH or self._view is None or self._stored is None:
+            return NOTHING
+        return self._view.some(self._stored.messages, names)
 
     @property
     def event_timestamp(self) -> datetime | None:
@@ -123,6 +123,10 @@ class ShopperRow:
     def values(self, view: str) -> Mapping[str, Any]:
         """Hand out the fresh values of a view, or nothing."""
         return self.views[view].values if view in self.views else NOTHING
+
+    def some(self, view: str, names: Sequence[str]) -> Mapping[str, Any]:
+        """Hand out some fresh values of a view alone, or nothing."""
+        return self.views[view].some(names) if view in self.views else NOTHING
 
     @property
     def known(self) -> bool:
@@ -255,7 +259,7 @@ def _judge(wanted: _Wanted, found: Found, key: bytes, now: int) -> ViewRow:
 
 def _of_version(row: ViewRow, wanted: str) -> ViewRow:
     """Refuse an embedding that another encoder made: it can't be compared with the index."""
-    made_by = row.made_by()
+    made_by = row.some((VERSION,)).get(VERSION)
     if made_by == wanted:
         return row
     reason = f"made by {made_by}, but the index by {wanted}"

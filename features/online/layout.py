@@ -27,11 +27,11 @@ class View:
 
     def decoded(self, messages: Mapping[str, bytes]) -> dict[str, Any]:
         """Read a stored row; a feature that is not there is None, as Feast has it."""
-        return {name: decode(messages.get(name)) for name, decode in self._decoders}
+        return {name: decode(messages.get(name)) for name, decode in self._decoders.items()}
 
-    def one(self, messages: Mapping[str, bytes], name: str) -> Any:
-        """Read one feature of a stored row."""
-        return dict(self._decoders)[name](messages.get(name))
+    def some(self, messages: Mapping[str, bytes], names: Sequence[str]) -> dict[str, Any]:
+        """Read some features of a stored row."""
+        return {name: self._decoders[name](messages.get(name)) for name in names}
 
     def texts(self, messages: Sequence[bytes]) -> list[str | None]:
         """What Feast puts beside the values of a row."""
@@ -39,8 +39,8 @@ class View:
         return [values.text(*pair) for pair in zip(kinds, messages, strict=True)]
 
     @cached_property
-    def _decoders(self) -> list[tuple[str, Callable[[bytes | None], Any]]]:
-        return [(name, values.decoder(kind)) for name, kind in self.columns.items()]
+    def _decoders(self) -> dict[str, Callable[[bytes | None], Any]]:
+        return {name: values.decoder(kind) for name, kind in self.columns.items()}
 
 
 class Row(NamedTuple):

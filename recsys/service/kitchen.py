@@ -30,11 +30,11 @@ class Kitchen:
         self.at_work += 1
         running = asyncio.get_running_loop().run_in_executor(self._pool, work)
         running.add_done_callback(self._done)
-        try:
-            return await asyncio.wait_for(asyncio.shield(running), self._seconds)
-        except TimeoutError:
-            running.cancel()
-            return instead(Why.TOO_LATE)
+        done, _ = await asyncio.wait({running}, timeout=self._seconds)
+        if done:
+            return running.result()
+        running.cancel()
+        return instead(Why.TOO_LATE)
 
     def _done(self, running: "asyncio.Future[T]") -> None:
         self.at_work -= 1

@@ -65,7 +65,7 @@ def shopper_of(
         items = [*(items[place] for place in kept), *more]
         times = [*(times[place] for place in kept), *[later] * len(more)]
         taste = _taste(snapshot, items, times)
-    stats = row.values(STATISTICS)
+    stats = row.some(STATISTICS, STATS)
     told: dict[str, Any] = {
         "user_id": row.user_id,
         "item_ids": items,

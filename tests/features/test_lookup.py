@@ -56,6 +56,15 @@ def test_a_stale_row_counts_as_missing_and_says_so(repo):
     assert old.reason == "9.0 days old, 7.0 allowed"
 
 
+def test_some_features_are_read_alone_and_only_of_a_fresh_row(repo):
+    new, old, nobody = ask(repo, "new", "old", "nobody")
+    assert dict(new.some(["scores", "release"])) == {"scores": [1.0], "release": "r1"}
+    assert dict(old.some(["scores"])) == dict(nobody.some(["scores"])) == {}
+    (row,) = Lookup(repo, WEEK, lambda: NOW).lookup(["new"])
+    assert dict(row.some("user_recommendations", ["release"])) == {"release": "r1"}
+    assert dict(row.some("user_history", ["item_ids"])) == dict(row.some("none", ["any"])) == {}
+
+
 def test_features_of_the_coming_midnight_are_fresh(repo):
     (row,) = ask(repo, "tomorrow")
     assert (row.outcome, row.age) == (Outcome.FRESH, timedelta(0))
