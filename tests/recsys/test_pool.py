@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from recsys.arrays import padded
-from recsys.candidates import CandidateSource, build_pool, ranks_of
+from recsys.candidates import CandidateSource, build_pool, faiss_index, ranks_of
+from recsys.candidates.base import DEPTH
 from tests.recsys.shop import make_catalogue, make_shoppers, make_worded_shop
 
 
@@ -156,6 +157,40 @@ def test_a_pool_is_the_same_alone_and_in_a_batch(shop, masked):
         assert np.array_equal(alone.items[0], together.items[row])
         assert np.array_equal(alone.votes[0], together.votes[row])
         assert np.array_equal(alone.scores[0], together.scores[row])
+
+
+@pytest.mark.parametrize("backwards", [False, True])
+def test_sources_asked_together_say_what_each_says_alone(shop, backwards):
+    sources = shop.sources[::-1] if backwards else shop.sources
+    assert {bool(source.vote) for source in sources} == {False, True}
+    pool = build_pool(shop.shoppers, sources, 12)
+    for at, source in enumerate(sources):
+        alone = source.ask(shop.shoppers)
+        assert np.array_equal(pool.scores[:, :, at], alone.at(pool.items)), source.name
+        expected = alone.top(DEPTH)[0] if source.vote else np.empty((len(shop.shoppers), 0))
+        assert np.array_equal(pool.proposed[at], expected), source.name
+
+
+@pytest.mark.parametrize("cores", [1, 2])
+def test_a_search_that_goes_on_beside_changes_no_pool(tmp_path, monkeypatch, cores):
+    """Large indexes are searched beside the other sources, small ones by FAISS alone."""
+    shop = make_worded_shop(tmp_path)
+    alone = [shop.shoppers.take([row]) for row in range(len(shop.shoppers))]
+    expected = [build_pool(one, shop.sources, 12) for one in alone]
+    searched = [source.ask(alone[0]) for source in shop.sources if source.turn < 2]
+    assert [proposal.begun for proposal in searched] == [None, None]
+    monkeypatch.setattr(faiss_index, "WORTH", range(1, 1 << 26))
+    monkeypatch.setattr(faiss_index, "WORKERS", cores)
+    for proposal in searched:
+        vars(proposal.index).pop("_rounded")  # it was found not to be worth it
+    assert all(source.ask(alone[0]).begun for source in shop.sources if source.turn < 2)
+    for one, pool in zip(alone, expected, strict=True):
+        again = build_pool(one, shop.sources, 12)
+        assert np.array_equal(again.items, pool.items)
+        assert np.array_equal(again.votes, pool.votes)
+        assert np.array_equal(again.scores, pool.scores)
+        for mine, theirs in zip(again.proposed, pool.proposed, strict=True):
+            assert np.array_equal(mine, theirs)
 
 
 def test_what_is_masked_is_what_was_bought(shop):

@@ -135,6 +135,18 @@ def test_who_waits_too_long_or_comes_when_all_are_busy_gets_what_is_at_hand():
     assert quick == "made"
 
 
+def test_what_fails_in_time_fails_as_it_is():
+    async def scenario():
+        kitchen = Kitchen(ServiceSettings())
+        try:
+            return await kitchen.make(lambda: 1 / 0, lambda why: why)
+        finally:
+            kitchen.close()
+
+    with pytest.raises(ZeroDivisionError):
+        asyncio.run(scenario())
+
+
 def test_the_stock_is_read_when_it_changes_and_a_lost_file_changes_nothing(tmp_path):
     path = tmp_path / "gone.txt"
     stock = Stock(path)
