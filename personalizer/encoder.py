@@ -8,6 +8,7 @@ from typing import Any
 
 from personalizer.config import EncoderConfig
 from personalizer.errors import WeightsError, extra
+from personalizer.threads import keep_threads
 from personalizer.vectors import Encoder, Progress, Vectors
 from personalizer.weights import fingerprint, locate
 
@@ -27,6 +28,7 @@ class TextEncoder:
     """An encoder in memory."""
 
     def __init__(self, config: EncoderConfig) -> None:
+        keep_threads()
         folder = locate(config)
         self.version = f"{_name(config)}@{fingerprint(folder)[:8]}"
         try:
@@ -43,7 +45,11 @@ class TextEncoder:
         self._max_tokens = min(config.max_tokens, self._tokenizer.model_max_length)
 
     def encode(self, texts: Sequence[str], progress: Progress | None = None) -> Vectors:
-        """Encode texts as rows (N, D) of length one; equal texts are encoded once."""
+        """Encode texts as rows (N, D) of length one; equal texts are encoded once.
+
+        The same texts give the same rows; with other texts beside it, a row differs in its last
+        digits: how a product of matrices is summed hangs on their sizes.
+        """
         row_of = {text: row for row, text in enumerate(dict.fromkeys(texts))}
         vectors = np.zeros((len(row_of), self.dim), np.float32)
         done = 0

@@ -11,6 +11,7 @@ from personalizer.config import LMConfig
 from personalizer.errors import TrainingError, extra
 from personalizer.lm import tokenizer as bpe
 from personalizer.lm.likelihood import batches_by_length
+from personalizer.threads import keep_threads
 
 with extra("llm"):
     import numpy as np
@@ -38,6 +39,7 @@ def pretrain(
     if not any(text.strip() for text in texts):
         raise TrainingError("there is no text to train on", where="tiny language model")
     keep_freed()
+    keep_threads()
     tokenizer = bpe.train(texts, config.vocab_size)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)

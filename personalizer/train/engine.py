@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 
 from personalizer.allocator import keep_freed
 from personalizer.errors import TrainingError, extra
+from personalizer.threads import keep_threads
 from personalizer.train.checkpoint import State, read, write
 from personalizer.train.processes import Processes
 
@@ -91,6 +92,7 @@ def fit(
     state and on at a quarter of the rate, twice at most.
     """
     keep_freed()
+    keep_threads()
     run = _Run(module, step_of, recipe, seed=seed, start_loss=start_loss, where=where)
     run.resume(checkpoint)
     while run.step < recipe.steps:

@@ -6,6 +6,7 @@ on where the one before it died, and what comes out is what a run that nobody di
 """
 
 import multiprocessing
+import shutil
 import signal
 from collections.abc import Callable
 from pathlib import Path, PurePath
@@ -82,6 +83,8 @@ def test_a_run_killed_anywhere_leaves_the_release_and_goes_on(
     her_list = before.list_of(shopper)
     other = tmp_path / "another shop"
     tiny.shop(other, seed=2)
+    alone = tmp_path / "undisturbed"  # as full a cache: which texts go together into a batch is seen
+    shutil.copytree(home.path, alone, symlinks=True)
 
     for stage, event in MOMENTS:
         end, said = run_until_killed(other, home.path, stage, event)
@@ -100,7 +103,6 @@ def test_a_run_killed_anywhere_leaves_the_release_and_goes_on(
     assert after.release.id not in {before.release.id}
     assert said.splitlines()[-1] == f"{PUBLISH} skip"
     # in such a process as well: sums depend on the number of threads
-    alone = tmp_path / "undisturbed"
     end, said = run_until_killed(other, alone, "nothing", "at all")
     assert end == 0, said[-2000:]
     undisturbed = Published.open(tiny.settings(alone)).artifacts
