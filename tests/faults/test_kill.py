@@ -83,7 +83,8 @@ def test_a_run_killed_anywhere_leaves_the_release_and_goes_on(
     her_list = before.list_of(shopper)
     other = tmp_path / "another shop"
     tiny.shop(other, seed=2)
-    alone = tmp_path / "undisturbed"  # as full a cache: which texts go together into a batch is seen
+    # with as full a cache of vectors: their last digits hang on which texts go together
+    alone = tmp_path / "undisturbed"
     shutil.copytree(home.path, alone, symlinks=True)
 
     for stage, event in MOMENTS:
