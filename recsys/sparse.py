@@ -44,8 +44,9 @@ class Rows(NamedTuple):
     @property
     def sums(self) -> Floats:
         """What each row adds up to (U,)."""
-        owner = np.repeat(np.arange(self.shape[0]), np.diff(self.indptr))
-        return np.bincount(owner, self.data, self.shape[0]).astype(np.float32)
+        sums = np.empty(self.shape[0], np.float32)
+        _add_up(self.indptr, self.data, sums)
+        return sums
 
 
 class Links(NamedTuple):
@@ -147,8 +148,9 @@ def top_of_rows(found: Any, k: int) -> tuple[Ints, Floats]:
     What is not stored, and what is not above zero, is never among them.
     """
     items, scores = padded((found.shape[0], k))
+    indptr, indices, data = _parts(found)
     if k:
-        _best(_parts(found), items, scores)
+        _best((indptr, indices, np.ascontiguousarray(data, np.float32)), items, scores)
     return items, scores
 
 
@@ -176,6 +178,15 @@ def pruned(found: Any, k: int) -> Any:
 
 
 # below, sparse rows are (indptr, indices, data) and a scratch is (sums, seen), as `_Scratch` says
+
+
+@compiled
+def _add_up(indptr: Any, data: Any, sums: Any) -> None:
+    for row in range(len(sums)):
+        total = 0.0
+        for place in range(indptr[row], indptr[row + 1]):
+            total += data[place]
+        sums[row] = total
 
 
 @compiled
@@ -287,61 +298,46 @@ def _products(lefts: Any, rights: Any, scratch: Any) -> Any:
     return indptr, indices[:end], data[:end]
 
 
-@compiled
-def _sink(items: Any, scores: Any, at: int, end: int) -> None:
-    """Let an entry of a heap sink to its place: the worst stands first, of equals the last item."""
-    item, score = items[at], scores[at]
-    while 2 * at + 1 < end:
-        below = 2 * at + 1
-        if below + 1 < end and (
-            scores[below + 1] < scores[below]
-            or (scores[below + 1] == scores[below] and items[below + 1] > items[below])
-        ):
-            below += 1
-        if score < scores[below] or (score == scores[below] and item > items[below]):
-            break
-        items[at], scores[at] = items[below], scores[below]
-        at = below
-    items[at], scores[at] = item, score
+# a value above zero is as large as its bits; with the item's distance from the last one behind
+# them, a value and its item are one whole number, and the better of two is the larger
+_LAST, _BITS = np.uint32(2**32 - 1), np.uint64(32)
+_LEADING, _SHIFT = 1 << 11, np.uint32(20)  # of a value: its exponent and three bits more
 
 
 @compiled
-def _pile(items: Any, scores: Any, end: int) -> None:
-    """Make a heap of some entries."""
-    for at in range(end // 2, -1, -1):
-        _sink(items, scores, at, end)
-
-
-@compiled
-def _unpile(items: Any, scores: Any, filled: int) -> None:
-    """Make an order of a heap: the worst to the end, and so on."""
-    for end in range(filled - 1, 0, -1):
-        items[0], items[end] = items[end], items[0]
-        scores[0], scores[end] = scores[end], scores[0]
-        _sink(items, scores, 0, end)
+def _least(values: Any, bits: Any, k: int, counts: Any) -> int:
+    """Tell with which leading bits k values are reached, from the largest down; 0: by none."""
+    counts[:] = 0
+    for place, value in enumerate(values):
+        if value > 0:
+            counts[bits[place] >> _SHIFT] += 1
+    for leading in range(len(counts) - 1, 0, -1):
+        k -= counts[leading]
+        if k <= 0:
+            return leading
+    return 0
 
 
 @compiled
 def _best(found: Any, items: Any, scores: Any) -> None:
     indptr, indices, data = found
-    k = items.shape[1]
+    k, bits, worth = items.shape[1], data.view(np.uint32), scores.view(np.uint32)
+    counts, numbers = np.empty(_LEADING, np.int64), np.empty(len(data), np.uint64)
     for row in range(len(items)):
-        best, worth, filled = items[row], scores[row], 0
-        for place in range(indptr[row], indptr[row + 1]):
-            item, value = indices[place], data[place]
-            if not value > 0:
-                continue
-            if filled < k:
-                best[filled], worth[filled] = item, value
-                filled += 1
-                if filled == k:
-                    _pile(best, worth, k)
-            elif value > worth[0] or (value == worth[0] and item < best[0]):
-                best[0], worth[0] = item, value
-                _sink(best, worth, 0, k)
-        if filled < k:
-            _pile(best, worth, filled)
-        _unpile(best, worth, filled)
+        start, end = indptr[row], indptr[row + 1]
+        least = _least(data[start:end], bits[start:end], k, counts) if end - start > k else 0
+        many = 0
+        for place in range(start, end):
+            if data[place] > 0 and bits[place] >> _SHIFT >= least:
+                item = np.uint64(_LAST - np.uint32(indices[place]))
+                numbers[many] = (np.uint64(bits[place]) << _BITS) | item
+                many += 1
+        some = numbers[:many]
+        some.sort()
+        for place in range(min(k, many)):
+            number = some[many - 1 - place]
+            items[row, place] = _LAST - np.uint32(number)
+            worth[row, place] = number >> _BITS
 
 
 @compiled

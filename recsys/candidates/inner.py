@@ -72,11 +72,9 @@ def nearest_rows(vectors: Any, rounded: Any, query: Any, most: int) -> Any:
         square += query[at] * query[at]
     length = np.sqrt(square)
     scores = np.empty(len(numbers), np.float32)
+    _multiply_rounded(numbers, query, scores)
     for row in range(len(numbers)):
-        total = np.float32(0)
-        for at in range(len(query)):
-            total += np.float32(numbers[row, at]) * query[at]
-        scores[row] = total * steps[row]
+        scores[row] *= steps[row]
     border = _border(scores, length, off, most)
     reach = np.empty(len(numbers), np.int64)
     count = 0
@@ -89,6 +87,35 @@ def nearest_rows(vectors: Any, rounded: Any, query: Any, most: int) -> Any:
     _multiply(vectors, rows.reshape(1, count), query.reshape(1, len(query)), exact)
     order = np.argsort(-exact[0], kind="mergesort")[:most]
     return rows[order].astype(np.int32), exact[0][order]
+
+
+@summing_freely
+def _multiply_rounded(numbers: Any, query: Any, scores: Any) -> None:
+    """Multiply all rows by the query, eight far apart at a time.
+
+    A core fetches several pages at once, and the next one ahead of each; of one page after another
+    it would wait for each, which takes twice as long where no cache holds them.
+    """
+    apart = len(numbers) // 8
+    for row in range(apart):
+        a = b = c = d = e = f = g = h = np.float32(0)
+        for at in range(len(query)):
+            part = query[at]
+            a += numbers[row, at] * part
+            b += numbers[row + apart, at] * part
+            c += numbers[row + 2 * apart, at] * part
+            d += numbers[row + 3 * apart, at] * part
+            e += numbers[row + 4 * apart, at] * part
+            f += numbers[row + 5 * apart, at] * part
+            g += numbers[row + 6 * apart, at] * part
+            h += numbers[row + 7 * apart, at] * part
+        for place, total in enumerate((a, b, c, d, e, f, g, h)):
+            scores[row + place * apart] = total
+    for row in range(8 * apart, len(numbers)):
+        total = np.float32(0)
+        for at in range(len(query)):
+            total += numbers[row, at] * query[at]
+        scores[row] = total
 
 
 @summing_freely

@@ -49,6 +49,28 @@ def test_the_best_are_those_of_a_plain_sort(told, k):
         assert scores[row].tolist() == [-v for v, _ in best] + [-np.inf] * padding
 
 
+@settings(deadline=None)
+@given(
+    seed=st.integers(0, 9_999),
+    k=st.integers(1, 40),
+    spread=st.sampled_from([0.0, 1e-6, 1.0, 40.0]),
+)
+def test_the_best_of_long_rows_are_found_whatever_their_size(seed, k, spread):
+    """Values nearly equal, and values from the smallest to beyond the largest."""
+    rng = np.random.default_rng(seed)
+    with np.errstate(over="ignore", under="ignore"):
+        values = np.exp(rng.normal(size=300) * spread).astype(np.float32)
+    values[rng.integers(300, size=20)] = rng.choice([0, -1, np.inf, 1e-45, 3e-39], 20)
+    values[rng.integers(300, size=20)] = values[0]
+    columns = rng.permutation(1_000)[:300].astype(np.int32)
+    found = Rows(np.array([0, 300]), columns, values, (1, 1_000))
+    best = np.lexsort((columns, -values))
+    best = best[values[best] > 0][:k]
+    items, scores = top_of_rows(found, k)
+    assert items[0, : len(best)].tolist() == columns[best].tolist()
+    assert scores[0, : len(best)].tolist() == values[best].tolist()
+
+
 def test_of_those_tied_for_the_last_place_the_first_columns_stay():
     found = rows_of([dict.fromkeys((9, 3, 7, 1), 1.0) | {5: 2.0}])
     assert top_of_rows(found, 3)[0].tolist() == [[5, 1, 3]]
