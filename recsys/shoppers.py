@@ -63,7 +63,7 @@ class Shoppers:
     @cached_property
     def lengths(self) -> Longs:
         """Purchases kept per shopper."""
-        return np.diff(self.indptr)
+        return self.indptr[1:] - self.indptr[:-1]
 
     def history(self, row: int) -> Ints:
         """Items of one shopper, oldest first."""
@@ -102,19 +102,19 @@ class Shoppers:
         `last` holds the purchases of the last day, each an equal share.
         """
         purchases, days = self.later
+        weights = np.empty(len(self.items), np.float32)
         if kind == "last":
-            weights = (days == 0).astype(np.float32)
-            owner = np.repeat(np.arange(len(self)), self.lengths)
-            weights /= np.bincount(owner, weights, len(self))[owner]
+            _share_last(self.indptr, days, weights)
         else:
-            weights = np.float32(FADES[kind]) ** purchases
+            _fade(purchases, FADES[kind], weights)
         return ragged_sums(self.indptr, self.items, weights, items)
 
     @cached_property
     def ages(self) -> Floats:
         """How many days ago each purchase was (N,)."""
-        days = (np.repeat(self.moments, self.lengths) - self.times) / DAY
-        return np.maximum(days, 0).astype(np.float32)
+        ages = np.empty(len(self.items), np.float32)
+        _count_days(self.indptr, self.times, self.moments, ages)
+        return ages
 
     def recent(self, n: int) -> Ints:
         """Lay out the last n items, newest first (U, n)."""
@@ -207,16 +207,13 @@ class Shoppers:
         if (embedding := row.get("embedding")) is not None:
             _check_encoder({row.get("encoder")}, {len(embedding)}, catalogue)
             vectors[0] = embedding
-        stats = {name: row.get(name) for name in STATS}
+        stats = [np.nan if (value := row.get(name)) is None else value for name in STATS]
         return cls(
             user_ids=np.array([row["user_id"]], dtype=object),
             indptr=np.array([0, np.count_nonzero(known)], np.int64),
             items=items[known],
             times=np.array(times, np.int64)[known],
-            stats={
-                name: np.array([np.nan if value is None else value], np.float32)
-                for name, value in stats.items()
-            },
+            stats=dict(zip(STATS, np.array(stats, np.float32)[:, None], strict=True)),
             vectors=vectors,
             as_of=_utc(as_of),
         )
@@ -253,6 +250,30 @@ def _count_later(indptr: Any, times: Any, purchases: Any, days: Any) -> None:
             same = times[at] == times[at + 1]
             purchases[at] = purchases[at + 1] if same else end - 1 - at
             days[at] = days[at + 1] + (times[at] // DAY != times[at + 1] // DAY)
+
+
+@compiled
+def _count_days(indptr: Any, times: Any, moments: Any, ages: Any) -> None:
+    for row, moment in enumerate(moments):
+        for at in range(indptr[row], indptr[row + 1]):
+            ages[at] = max((moment - times[at]) / DAY, 0)
+
+
+@compiled
+def _fade(later: Any, kept: float, weights: Any) -> None:
+    for at, count in enumerate(later):
+        weights[at] = kept**count
+
+
+@compiled
+def _share_last(indptr: Any, later_days: Any, weights: Any) -> None:
+    for row in range(len(indptr) - 1):
+        start, end = indptr[row], indptr[row + 1]
+        basket = 0
+        for at in range(start, end):
+            basket += later_days[at] == 0
+        for at in range(start, end):
+            weights[at] = (later_days[at] == 0) / basket
 
 
 _HISTORY = ("user_id", "item_ids", "item_times")

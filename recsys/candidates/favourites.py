@@ -6,11 +6,12 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
-from recsys.arrays import PAD, Floats, Ints
+from recsys.arrays import PAD, Ints
 from recsys.candidates.base import CandidateSource, Parts, register
 from recsys.candidates.popular import popularity
 from recsys.candidates.proposals import LinkedProposal
 from recsys.catalogue import Catalogue, ItemStats
+from recsys.compiled import compiled
 from recsys.errors import extra
 from recsys.shoppers import Shoppers
 from recsys.sparse import Links, matrix, pruned, ragged_sums, top_of_rows
@@ -33,12 +34,6 @@ class Shelf:
         listed = np.flatnonzero(codes != PAD)
         shape = (int(codes.max(initial=-1)) + 1, len(codes))
         return cls(codes, pruned(matrix(codes[listed], listed, score[listed], shape), each))
-
-    def favourites(self, shoppers: Shoppers, groups: int) -> tuple[Ints, Floats]:
-        """Find the groups a shopper bought most of, and their shares of the history."""
-        share = np.repeat(1 / np.maximum(shoppers.lengths, 1), shoppers.lengths)
-        bought = self.codes[shoppers.items]
-        return top_of_rows(ragged_sums(shoppers.indptr, bought, share, self.rows.shape[0]), groups)
 
 
 @register
@@ -66,14 +61,20 @@ class Favourites(CandidateSource):
 
     def ask(self, shoppers: Shoppers) -> LinkedProposal:
         """Best sellers of both kinds of shelf, added up."""
-        leaves, leaf_shares = self.categories.favourites(shoppers, self.groups)
-        brands, brand_shares = self.brands.favourites(shoppers, self.groups)
-        first = self.categories.rows.shape[0]  # of the brands' shelves, behind the categories'
-        shelves = np.concatenate((leaves, np.where(brands == PAD, PAD, brands + first)), axis=1)
-        shares = np.concatenate((leaf_shares, brand_shares), axis=1)
-        each = np.arange(len(shoppers) + 1) * shelves.shape[1]
-        liked = ragged_sums(each, shelves.ravel(), shares.ravel(), self.shelves.shape[0])
-        return LinkedProposal(liked, self.shelves)
+        bounds = np.zeros(2 * len(shoppers) + 1, np.int64)  # of her categories, then of her brands
+        bought = np.empty(2 * len(shoppers.items), np.int32)
+        shares = np.empty(len(bought), np.float32)
+        _lay_out(shoppers.indptr, shoppers.items, self.codes, (bounds, bought, shares))
+        width = self.shelves.shape[0]
+        liked, worth = top_of_rows(ragged_sums(bounds, bought, shares, width), self.groups)
+        each = np.arange(len(shoppers) + 1) * (2 * self.groups)
+        return LinkedProposal(ragged_sums(each, liked.ravel(), worth.ravel(), width), self.shelves)
+
+    @cached_property
+    def codes(self) -> Ints:
+        """The shelves of each item (2, I): of its category, and of its brand; -1: none."""
+        brands, first = self.brands.codes, self.categories.rows.shape[0]
+        return np.stack((self.categories.codes, np.where(brands == PAD, PAD, brands + first)))
 
     @cached_property
     def shelves(self) -> Links:
@@ -90,3 +91,17 @@ class Favourites(CandidateSource):
         if leaf[item] != PAD and leaf[item] in leaf[past]:
             return f"close to past purchases: {self.catalogue.categories[item][-1]}"
         return None
+
+
+@compiled
+def _lay_out(indptr: Any, items: Any, codes: Any, laid: Any) -> None:
+    """Tell the shelves of each purchase and its share of the history, kind by kind."""
+    bounds, bought, shares = laid
+    end = 0
+    for row in range(len(indptr) - 1):
+        for kind in range(2):
+            for at in range(indptr[row], indptr[row + 1]):
+                bought[end] = codes[kind, items[at]]
+                shares[end] = 1 / (indptr[row + 1] - indptr[row])
+                end += 1
+            bounds[2 * row + kind + 1] = end
