@@ -109,8 +109,7 @@ def _advance(
 
 def normalised(vectors: Floats) -> Floats:
     """Scale each row to length one; zeros stay zeros."""
-    # as np.linalg.norm does it, which takes longer to get there than to do it for one row
-    lengths = np.sqrt(np.add.reduce(vectors * vectors, axis=1, keepdims=True))
+    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
     scaled: Floats = np.divide(vectors, lengths, out=np.zeros_like(vectors), where=lengths > 0)
     return scaled
 

@@ -11,7 +11,7 @@ __all__ = ["keep_threads"]
 def keep_threads() -> None:
     """Tell torch the number of threads it has.
 
-    Until it is told one, MKL may take fewer for a small product, and the last digits of a training
-    would hang on whether something before it in the process, as encoding texts, had told it.
+    Until it is told one, the last digits of a training hang on whether something before it in the
+    process, as encoding texts, has told it: MKL, it seems, takes fewer where it sees fit.
     """
     torch.set_num_threads(torch.get_num_threads())

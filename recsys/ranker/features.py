@@ -134,9 +134,7 @@ def build_features(shoppers: Shoppers, pool: Pool, shelf: Shelf) -> Features:
         ),
         axis=2,
     )
-    real = pool.real
-    rows = values.reshape(-1, values.shape[2]) if real.all() else values[real]
-    return Features(feature_names(pool.sources), rows, real)
+    return Features(feature_names(pool.sources), values[pool.real], pool.real)
 
 
 def _similarities(shoppers: Shoppers, items: Ints, catalogue: Catalogue) -> Floats:
