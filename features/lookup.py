@@ -16,6 +16,7 @@ from features.errors import FeaturesError, SlowStoreError
 from features.instants import from_micros, to_micros
 from features.materialize import APPLY
 from features.online.base import Found, OnlineStore
+from features.online.deadline import Here
 from features.online.layout import Stored, View, entity_key
 from features.repo.views import SPECS, layout, user_views
 from features.store import FeatureRepo
@@ -167,6 +168,11 @@ class Lookup:
         self._views = [wanted.view for wanted in self._wanted]
         self._by_name = {wanted.name: wanted for wanted in self._wanted}
         self._asking = repo.in_time()
+
+    @property
+    def here(self) -> bool:
+        """Whether the store is asked in the caller's own thread, as one that keeps its deadline."""
+        return isinstance(self._asking, Here)
 
     def lookup(self, users: Sequence[str], now: datetime | None = None) -> list[ShopperRow]:
         """One row per shopper asked for, in their order; ages are measured at `now`."""

@@ -62,6 +62,11 @@ class Snapshot:
         """The lineage key that every answer carries."""
         return self.release.key
 
+    @property
+    def short(self) -> bool:
+        """Whether a list waits for nobody: there is no model, and the store keeps its deadline."""
+        return self.recommender.reranker is None and self.lookup.here
+
     @classmethod
     def load(
         cls,

@@ -98,6 +98,7 @@ async def _answer(service: State, snapshot: Snapshot, asked: Asked) -> Answer:
     answer = await service.kitchen.make(
         lambda: service.lists.answer(snapshot, asked),
         lambda why: _instead(service, snapshot, asked, why),
+        short=snapshot.short,
     )
     return service.told(answer)
 
