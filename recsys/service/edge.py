@@ -1,8 +1,9 @@
 """The outermost ring: ids and limits of requests, headers of answers, one shape for all errors."""
 
+import asyncio
+import os
 import re
 import time
-import uuid
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
@@ -18,7 +19,7 @@ with extra("serve"):
     from fastapi import FastAPI, Request
     from fastapi.exceptions import RequestValidationError
     from fastapi.responses import JSONResponse
-    from starlette.datastructures import Headers, MutableHeaders
+    from starlette.datastructures import Headers
     from starlette.exceptions import HTTPException
 
 log = structlog.get_logger(__name__)
@@ -42,6 +43,8 @@ HEADERS = {
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
     "Cache-Control": "no-store",
 }
+_ID = REQUEST_ID.lower().encode("ascii")
+_HEADERS = [(name.lower().encode("ascii"), told.encode("ascii")) for name, told in HEADERS.items()]
 
 
 class Edge:
@@ -74,29 +77,33 @@ class Edge:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                headers = MutableHeaders(scope=message)
-                headers[REQUEST_ID] = request_id
-                for name, value in HEADERS.items():
-                    headers.setdefault(name, value)
+                own = message.get("headers", ())
+                there = {name.lower() for name, _ in own}
+                more = (header for header in _HEADERS if header[0] not in there)
+                message["headers"] = [*own, (_ID, request_id.encode("ascii")), *more]
             await send(message)
 
         try:
             await self._app(scope, counted, told)
         finally:
-            # by its route: what was typed into the path must fill neither metrics nor log
-            route = getattr(scope.get("route"), "path", "other")
             seconds = time.perf_counter() - began
-            self._telemetry.request(route, status, seconds)
-            tell = log.warning if status >= 500 else log.debug
-            user = scope.get("path_params", {}).get("user")
-            tell(
-                "request", id=request_id, method=scope["method"], route=route, status=status,
-                ms=round(seconds * 1_000, 1), **({"user": self._names.of(user)} if user else {}),
-            )  # fmt: skip
+            # what was written is sent when this turn of the loop is over: nobody waits for counting
+            asyncio.get_running_loop().call_soon(self._count, scope, request_id, status, seconds)
+
+    def _count(self, scope: Message, request_id: str, status: int, seconds: float) -> None:
+        # by its route: what was typed into the path must fill neither metrics nor log
+        route = getattr(scope.get("route"), "path", "other")
+        self._telemetry.request(route, status, seconds)
+        tell = log.warning if status >= 500 else log.debug
+        user = scope.get("path_params", {}).get("user")
+        tell(
+            "request", id=request_id, method=scope["method"], route=route, status=status,
+            ms=round(seconds * 1_000, 1), **({"user": self._names.of(user)} if user else {}),
+        )  # fmt: skip
 
 
 def _request_id(given: str) -> str:
-    return given if _OWN_ID.fullmatch(given) else uuid.uuid4().hex
+    return given if _OWN_ID.fullmatch(given) else os.urandom(16).hex()
 
 
 def answer_errors(app: FastAPI) -> None:

@@ -58,7 +58,7 @@ def shopper_of(
     """
     now = snapshot.lookup.clock()
     history, taste = row.values(HISTORY), row.values(TASTE)
-    items, times = list(history.get("item_ids") or ()), list(history.get("item_times") or ())
+    items, times = history.get("item_ids") or (), history.get("item_times") or ()
     if more or fewer:
         later = max([int(now.timestamp()), *(time + 1 for time in times)])
         kept = [place for place in range(len(items)) if place not in set(fewer)]

@@ -1,5 +1,6 @@
 """What all endpoints share in one worker."""
 
+import asyncio
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -99,14 +100,17 @@ class State:
         self.telemetry.drift(worst)
 
     def told(self, answer: Answer) -> Answer:
-        """Count an answer and its stages."""
+        """Count an answer, as soon as it is sent: nobody is to wait for that."""
+        asyncio.get_running_loop().call_soon(self._count, answer)
+        return answer
+
+    def _count(self, answer: Answer) -> None:
         self.telemetry.answer(str(answer.rung), str(answer.why), answer.source)
         for stage, seconds in answer.watch.seconds.items():
             self.telemetry.stage(stage, seconds)
         if answer.row is not None:
             for view, row in answer.row.views.items():
                 self.telemetry.lookup(view, str(row.outcome))
-        return answer
 
 
 def _age(snapshot: Snapshot) -> float:

@@ -9,6 +9,7 @@ from recsys.service.schemas import ErrorTold
 
 with extra("serve"):
     from fastapi import Request, Response
+    from pydantic_core import PydanticSerializationError, to_json
 
 _MEANINGS = {
     304: "What the caller has is still so",
@@ -37,13 +38,19 @@ def answered(
     document: dict[str, Any], request: Request | None = None, *, timing: str = "", status: int = 200
 ) -> Response:
     """Give a document; with a request, one that the caller has already is not sent again."""
-    body = json.dumps(document, ensure_ascii=False, allow_nan=False, default=str).encode(
-        "utf-8", "backslashreplace"
-    )
+    body = _json(document)
     headers = {"Server-Timing": timing} if timing else {}
     if request is not None:
-        etag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'
+        etag = f'"{hashlib.blake2b(body, digest_size=16).hexdigest()}"'
         headers |= {"ETag": etag, "Cache-Control": "private, no-cache"}
         if etag in request.headers.get("if-none-match", ""):
             return Response(status_code=304, headers=headers)
     return Response(body, status_code=status, headers=headers, media_type="application/json")
+
+
+def _json(document: dict[str, Any]) -> bytes:
+    try:
+        return to_json(document, inf_nan_mode="null", fallback=str)
+    except PydanticSerializationError:  # half a pair of surrogates: UTF-8 has no bytes for it
+        text = json.dumps(document, ensure_ascii=False, allow_nan=False, default=str)
+        return text.encode("utf-8", "backslashreplace")

@@ -7,6 +7,7 @@ declared, documented and refused stays as FastAPI has it (docs/decisions/0033).
 import inspect
 from collections.abc import Awaitable, Callable
 from typing import Any, get_args, get_origin
+from urllib.parse import parse_qsl
 
 from recsys.errors import extra
 
@@ -63,10 +64,14 @@ class _Parameters:
 
     async def read(self, request: Request) -> dict[str, Any]:
         """The endpoint's arguments, or what is wrong with the first that is."""
-        given, query = dict(request.path_params), request.query_params
-        for name in query:
-            if name not in self._in_path:
-                given[name] = query.getlist(name) if name in self._lists else query[name]
+        given = dict(request.path_params)
+        for name, value in parse_qsl(
+            request.scope["query_string"].decode("latin-1"), keep_blank_values=True
+        ):
+            if name in self._lists:
+                given.setdefault(name, []).append(value)
+            elif name not in self._in_path:
+                given[name] = value
         try:
             arguments = dict(self._told.model_validate(given))
         except ValidationError as error:
