@@ -31,12 +31,15 @@ def decayed_means(
     indptr: Integers, items: Integers, later: Integers, item_vectors: Floats, half_life: float
 ) -> Floats:
     """Embed shoppers where it is known how many purchases are `later` than each; (U, D)."""
-    users = np.zeros((len(indptr) - 1, item_vectors.shape[1]), dtype=np.float32)
     weights = np.exp2(-later / half_life).astype(np.float32)
     weights[items < 0] = 0
-    if len(users) == 1 and len(items) <= ENTRIES_PER_CHUNK:  # as below, but in one step
-        (item_vectors[items] * weights[:, None]).sum(axis=0, out=users[0])
-        return normalised(users)
+    if len(indptr) == 2 and len(items) <= ENTRIES_PER_CHUNK:  # as below, in fewer steps
+        bought = item_vectors[items]
+        bought *= weights[:, None]
+        one = np.add.reduce(bought, axis=0, keepdims=True)
+        length = np.sqrt(np.add.reduce(one * one, axis=1))
+        return one / length if length[0] > 0 else one
+    users = np.zeros((len(indptr) - 1, item_vectors.shape[1]), dtype=np.float32)
     for first, last in _chunks(indptr):
         sizes = np.diff(indptr[first : last + 1])
         longest = np.argsort(-sizes, kind="stable")

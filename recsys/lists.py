@@ -73,8 +73,8 @@ class Draft:
     def reorder(self, scores: Floats, by: Rung) -> None:
         """Sort every list by new scores (U, P) of its items; equals keep the order they had."""
         order = np.argsort(-scores, axis=1, kind="stable")
-        self.items = np.take_along_axis(self.items, order, 1)
-        self.scores = np.take_along_axis(scores, order, 1)
+        rows = np.arange(len(order))[:, None]
+        self.items, self.scores = self.items[rows, order], scores[rows, order]
         self.orders[by] = self.items
 
     def blended(self, told: Floats, weight: float) -> Floats:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -18,7 +18,7 @@ from recsys.arrays import PAD, Floats, Ints, Longs, Objects, spans
 from recsys.catalogue import Catalogue
 from recsys.compiled import compiled
 from recsys.errors import ArtifactError, extra
-from recsys.sparse import Rows, ragged_sums
+from recsys.sparse import Rows, ragged_sums_each
 from recsys.tables import WHOLE, Shard, hash_order, read_shard, read_table
 
 with extra("recsys"):
@@ -41,6 +41,8 @@ STATS = (
 )
 DAY, HISTORY = 86_400, "user_history"
 FADES = {"recent": 0.7, "whole": 0.9}  # what a purchase keeps of its weight with each later one
+HALF_LIFE = 180.0  # days: after them a purchase is half as likely to be made again
+VIEWS = (*FADES, "last", "aged")
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,43 +80,44 @@ class Shoppers:
             moments[some] = self.times[self.indptr[1:][some] - 1] // DAY * DAY
         return moments
 
-    @cached_property
+    @property
     def later(self) -> tuple[Longs, Longs]:
         """For each purchase: purchases of strictly later time, and of strictly later days."""
-        purchases, days = np.zeros((2, len(self.items)), np.int64)
-        _count_later(self.indptr, self.times, purchases, days)
-        return purchases, days
+        return self._past.purchases, self._past.days
 
-    def profile(self, kind: str, items: int) -> Rows:
-        """Weigh each shopper's purchases over the catalogue; many sources ask for the same."""
-        if (kind, items) not in self._profiles:
-            self._profiles[kind, items] = self._profile(kind, items)
-        return self._profiles[kind, items]
-
-    @cached_property
-    def _profiles(self) -> dict[tuple[str, int], Rows]:
-        return {}
-
-    def _profile(self, kind: str, items: int) -> Rows:
-        """Weigh each shopper's purchases over the catalogue: sparse rows (U, items).
-
-        `recent` fades quickly, `whole` slowly, by how many purchases are strictly later;
-        `last` holds the purchases of the last day, each an equal share.
-        """
-        purchases, days = self.later
-        weights = np.empty(len(self.items), np.float32)
-        if kind == "last":
-            _share_last(self.indptr, days, weights)
-        else:
-            _fade(purchases, FADES[kind], weights)
-        return ragged_sums(self.indptr, self.items, weights, items)
-
-    @cached_property
+    @property
     def ages(self) -> Floats:
         """How many days ago each purchase was (N,)."""
-        ages = np.empty(len(self.items), np.float32)
-        _count_days(self.indptr, self.times, self.moments, ages)
-        return ages
+        return self._past.ages
+
+    @cached_property
+    def _past(self) -> "_Past":
+        """Look back at all purchases, once for whoever asks."""
+        count = len(self.items)
+        made = _Past(
+            np.zeros(count, np.int64),
+            np.zeros(count, np.int64),
+            np.empty(count, np.float32),
+            np.empty((len(VIEWS), count), np.float32),
+        )
+        _look_back(self.indptr, self.times, self.moments, tuple(made))
+        return made
+
+    def profile(self, kind: str, items: int) -> Rows:
+        """Weigh each shopper's purchases over the catalogue: sparse rows (U, items).
+
+        `recent` fades quickly, `whole` slowly, by how many purchases are strictly later; `aged`
+        halves with every half-life; `last` holds the purchases of the last day, each an equal
+        share. All are made at once, as many sources ask for the same.
+        """
+        if items not in self._profiles:
+            made = ragged_sums_each(self.indptr, self.items, self._past.weights, items)
+            self._profiles[items] = dict(zip(VIEWS, made, strict=True))
+        return self._profiles[items][kind]
+
+    @cached_property
+    def _profiles(self) -> dict[int, dict[str, Rows]]:
+        return {}
 
     def recent(self, n: int) -> Ints:
         """Lay out the last n items, newest first (U, n)."""
@@ -201,18 +204,22 @@ class Shoppers:
         ids, times = row.get("item_ids") or (), row.get("item_times") or ()
         if len(ids) != len(times):
             raise ArtifactError("a history has more items than times, or fewer", where=HISTORY)
-        items = catalogue.positions(ids)
-        known = items != PAD
-        vectors = np.zeros((1, catalogue.vectors.shape[1]), np.float32)
-        if (embedding := row.get("embedding")) is not None:
+        bought = [catalogue.index.get(item, PAD) for item in ids]
+        if PAD in bought:  # what left the catalogue leaves the history
+            times = [time for time, item in zip(times, bought, strict=True) if item != PAD]
+            bought = [item for item in bought if item != PAD]
+        dim, embedding = catalogue.vectors.shape[1], row.get("embedding")
+        if embedding is None:
+            vectors = np.zeros((1, dim), np.float32)
+        else:
             _check_encoder({row.get("encoder")}, {len(embedding)}, catalogue)
-            vectors[0] = embedding
+            vectors = np.array([embedding], np.float32)
         stats = [np.nan if (value := row.get(name)) is None else value for name in STATS]
         return cls(
             user_ids=np.array([row["user_id"]], dtype=object),
-            indptr=np.array([0, np.count_nonzero(known)], np.int64),
-            items=items[known],
-            times=np.array(times, np.int64)[known],
+            indptr=np.array([0, len(bought)], np.int64),
+            items=np.array(bought, np.int32),
+            times=np.array(times, np.int64),
             stats=dict(zip(STATS, np.array(stats, np.float32)[:, None], strict=True)),
             vectors=vectors,
             as_of=_utc(as_of),
@@ -242,38 +249,37 @@ def _lay_out(indptr: Any, items: Any, laid: Any) -> None:
             laid[row, place] = items[end - 1 - place]
 
 
-@compiled
-def _count_later(indptr: Any, times: Any, purchases: Any, days: Any) -> None:
-    for row in range(len(indptr) - 1):
-        end = indptr[row + 1]
-        for at in range(end - 2, indptr[row] - 1, -1):
-            same = times[at] == times[at + 1]
-            purchases[at] = purchases[at + 1] if same else end - 1 - at
-            days[at] = days[at + 1] + (times[at] // DAY != times[at + 1] // DAY)
+class _Past(NamedTuple):
+    """What is known of N purchases by looking back from each shopper's moment."""
+
+    purchases: Longs  # (N,) of strictly later time
+    days: Longs  # (N,) of strictly later purchases
+    ages: Floats  # (N,) days ago
+    weights: Floats  # (V, N) in each of the views
+
+
+_RECENT, _WHOLE = FADES.values()
 
 
 @compiled
-def _count_days(indptr: Any, times: Any, moments: Any, ages: Any) -> None:
+def _look_back(indptr: Any, times: Any, moments: Any, past: Any) -> None:
+    """Fill in what is known of purchases, in the order of `VIEWS`."""
+    later, days, ages, weights = past
     for row, moment in enumerate(moments):
-        for at in range(indptr[row], indptr[row + 1]):
-            ages[at] = max((moment - times[at]) / DAY, 0)
-
-
-@compiled
-def _fade(later: Any, kept: float, weights: Any) -> None:
-    for at, count in enumerate(later):
-        weights[at] = kept**count
-
-
-@compiled
-def _share_last(indptr: Any, later_days: Any, weights: Any) -> None:
-    for row in range(len(indptr) - 1):
         start, end = indptr[row], indptr[row + 1]
         basket = 0
+        for at in range(end - 1, start - 1, -1):
+            if at + 1 < end:
+                same = times[at] == times[at + 1]
+                later[at] = later[at + 1] if same else end - 1 - at
+                days[at] = days[at + 1] + (times[at] // DAY != times[at + 1] // DAY)
+            basket += days[at] == 0
+            ages[at] = max((moment - times[at]) / DAY, 0)
         for at in range(start, end):
-            basket += later_days[at] == 0
-        for at in range(start, end):
-            weights[at] = (later_days[at] == 0) / basket
+            weights[0, at] = _RECENT ** later[at]
+            weights[1, at] = _WHOLE ** later[at]
+            weights[2, at] = (days[at] == 0) / basket
+            weights[3, at] = 2 ** (-ages[at] / HALF_LIFE)
 
 
 _HISTORY = ("user_id", "item_ids", "item_times")

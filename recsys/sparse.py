@@ -41,13 +41,6 @@ class Rows(NamedTuple):
         made.sort_indices()
         return made
 
-    @property
-    def sums(self) -> Floats:
-        """What each row adds up to (U,)."""
-        sums = np.empty(self.shape[0], np.float32)
-        _add_up(self.indptr, self.data, sums)
-        return sums
-
 
 class Links(NamedTuple):
     """A matrix that rows are multiplied by, as compiled loops read it: all of one kind."""
@@ -109,12 +102,19 @@ def matrix(rows: Any, columns: Any, values: Any, shape: tuple[int, int]) -> Any:
 
 def ragged_sums(indptr: Longs, columns: Ints, values: Any, width: int) -> Rows:
     """Add up, in each ragged row, the values of a column named more than once; PAD is no column."""
-    indices, data = np.empty(len(columns), np.int32), np.empty(len(columns), np.float32)
+    (made,) = ragged_sums_each(indptr, columns, np.asarray(values, np.float32)[None], width)
+    return made
+
+
+def ragged_sums_each(indptr: Longs, columns: Ints, values: Floats, width: int) -> list[Rows]:
+    """The same for several values of each entry (K, N): K times the same columns, in one step."""
+    indices, data = np.empty(len(columns), np.int32), np.empty(values.shape, np.float32)
     bounds = np.zeros(len(indptr), np.int64)
-    told = (indptr, columns, np.asarray(values, np.float32))
     sums, seen = _scratch.of(width)
-    end = _from_ragged(told, bounds, (indices, data), (sums[:width], seen[:width]))
-    return Rows(bounds, indices[:end], data[:end], (len(indptr) - 1, width))
+    scratch = (sums[:width], seen[:width])
+    end = _from_ragged((indptr, columns, values), bounds, (indices, data), scratch)
+    indices, shape = indices[:end], (len(indptr) - 1, width)
+    return [Rows(bounds, indices, each[:end], shape) for each in data]
 
 
 def row_sums(items: Ints, values: Floats, width: int) -> Rows:
@@ -156,10 +156,18 @@ def top_of_rows(found: Any, k: int) -> tuple[Ints, Floats]:
 
 def values_at(found: Any, items: Ints) -> Floats:
     """Values (U, P) of the columns `items` (U, P) of each row; 0 where nothing is stored."""
-    values = np.zeros(items.shape, np.float32)
+    values = np.empty((*items.shape, 1), np.float32)
+    read_planes(found, items, np.zeros(1, np.int64), values)
+    return values[:, :, 0]
+
+
+def read_planes(found: Any, items: Ints, planes: Longs, scores: Floats) -> None:
+    """Fill planes of scores (U, P, S) in: the first U rows are of the first of `planes`, and so on.
+
+    Each is what `values_at` says of the items (U, P).
+    """
     width = found.shape[1]
-    _read(_parts(found), items, values, _scratch.of(width)[0][:width])
-    return values
+    _read_planes(_parts(found), items, (planes, scores), _scratch.of(width)[0][:width])
 
 
 def without(found: Any, indptr: Longs, items: Ints) -> Rows:
@@ -178,15 +186,6 @@ def pruned(found: Any, k: int) -> Any:
 
 
 # below, sparse rows are (indptr, indices, data) and a scratch is (sums, seen), as `_Scratch` says
-
-
-@compiled
-def _add_up(indptr: Any, data: Any, sums: Any) -> None:
-    for row in range(len(sums)):
-        total = 0.0
-        for place in range(indptr[row], indptr[row + 1]):
-            total += data[place]
-        sums[row] = total
 
 
 @compiled
@@ -242,17 +241,22 @@ def _from_triples(triples: Any, count: int, scratch: Any) -> Any:
 @compiled
 def _from_ragged(told: Any, bounds: Any, sparse_rows: Any, scratch: Any) -> int:
     starts, columns, values = told
+    indices, data = sparse_rows
     sums, seen = scratch
     for column in columns:  # before anything is written: nobody else looks
         if not PAD <= column < len(sums):
             raise IndexError("a column beyond the width of its rows")
     end = 0
     for row in range(len(starts) - 1):
+        first = end
         for place in range(starts[row], starts[row + 1]):
             if columns[place] != PAD:
-                end = _met(columns[place], sparse_rows[0], end, seen)
-                sums[columns[place]] += values[place]
-        _store(sparse_rows, bounds[row], end, scratch)
+                end = _met(columns[place], indices, end, seen)
+        for one in range(len(values)):
+            for place in range(starts[row], starts[row + 1]):
+                if columns[place] != PAD:
+                    sums[columns[place]] += values[one, place]
+            _store((indices, data[one]), first, end, scratch)
         bounds[row + 1] = end
     return end
 
@@ -279,8 +283,9 @@ def _products(lefts: Any, rights: Any, scratch: Any) -> Any:
     for one in range(len(lefts)):
         begins = rights[one][0]
         count += len(lefts[one][0]) - 1
-        for column in lefts[one][1]:
-            most += begins[column + 1] - begins[column]
+        for entry, column in enumerate(lefts[one][1]):
+            if lefts[one][2][entry] != 0:
+                most += begins[column + 1] - begins[column]
     indptr = np.zeros(count + 1, np.int64)
     indices, data, end = np.empty(most, np.int32), np.empty(most, np.float32), 0
     made = 0
@@ -289,6 +294,8 @@ def _products(lefts: Any, rights: Any, scratch: Any) -> Any:
         for row in range(len(starts) - 1):
             for entry in range(starts[row], starts[row + 1]):
                 weight, column = weights[entry], columns[entry]
+                if weight == 0:  # of a view that leaves this purchase out
+                    continue
                 for at in range(begins[column], begins[column + 1]):
                     end = _met(items[at], indices, end, seen)
                     sums[items[at]] += weight * values[at]
@@ -341,14 +348,15 @@ def _best(found: Any, items: Any, scores: Any) -> None:
 
 
 @compiled
-def _read(found: Any, items: Any, values: Any, sums: Any) -> None:
-    indptr, indices, data = found
-    for row in range(len(items)):
+def _read_planes(found: Any, items: Any, told: Any, sums: Any) -> None:
+    (indptr, indices, data), (planes, scores) = found, told
+    for row in range(len(planes) * len(items)):
+        plane, user = planes[row // len(items)], row % len(items)
         for place in range(indptr[row], indptr[row + 1]):
             sums[indices[place]] = data[place]
         for place in range(items.shape[1]):
-            if 0 <= items[row, place] < len(sums):
-                values[row, place] = sums[items[row, place]]
+            item = items[user, place]
+            scores[user, place, plane] = sums[item] if 0 <= item < len(sums) else 0
         for place in range(indptr[row], indptr[row + 1]):
             sums[indices[place]] = 0
 

@@ -95,8 +95,10 @@ class SameProposal:
 
     def top(self, k: int) -> tuple[Ints, Floats]:
         """Give everyone the best k."""
-        items, scores = padded((self.users, k))
         best = self.order[:k]
+        if self.users == 1 and len(best) == k:
+            return best[None], self.scores[best][None]
+        items, scores = padded((self.users, k))
         items[:, : len(best)] = best
         scores[:, : len(best)] = self.scores[best]
         return items, scores

@@ -1,16 +1,12 @@
 """The shopper's own purchases again: in a shop, things run out."""
 
 from dataclasses import dataclass
-from typing import Any, ClassVar, Self
-
-import numpy as np
+from typing import ClassVar, Self
 
 from recsys.candidates.base import CandidateSource, Parts, register
 from recsys.candidates.proposals import SparseProposal
 from recsys.catalogue import Catalogue
-from recsys.compiled import compiled
 from recsys.shoppers import Shoppers
-from recsys.sparse import ragged_sums
 
 
 @register
@@ -20,7 +16,6 @@ class Repeat(CandidateSource):
 
     name: ClassVar[str] = "repeat"
     catalogue: Catalogue
-    half_life_days: float = 180.0
 
     @classmethod
     def build(cls, parts: Parts) -> Self:
@@ -29,10 +24,7 @@ class Repeat(CandidateSource):
 
     def ask(self, shoppers: Shoppers) -> SparseProposal:
         """Each purchase counts one, halved with every half-life since."""
-        scores = np.empty(len(shoppers.items), np.float32)
-        _halve(shoppers.ages, self.half_life_days, scores)
-        width = len(self.catalogue)
-        return SparseProposal(ragged_sums(shoppers.indptr, shoppers.items, scores, width))
+        return SparseProposal(shoppers.profile("aged", len(self.catalogue)))
 
     def because(self, shoppers: Shoppers, row: int, item: int) -> str | None:
         """Say when it was bought last."""
@@ -43,9 +35,3 @@ class Repeat(CandidateSource):
         days = int(bought.min())
         when = {0: "today", 1: "yesterday"}.get(days, f"{days} days ago")
         return f"bought before, last {when}"
-
-
-@compiled
-def _halve(ages: Any, half_life: float, scores: Any) -> None:
-    for at, age in enumerate(ages):
-        scores[at] = 2 ** (-age / half_life)

@@ -7,7 +7,7 @@ import numpy as np
 from recsys.arrays import Floats, Ints
 from recsys.candidates.base import Proposal
 from recsys.candidates.proposals import LinkedProposal
-from recsys.sparse import Rows, products, top_of_rows, values_at
+from recsys.sparse import Rows, products, read_planes, top_of_rows
 
 
 class Together:
@@ -39,9 +39,7 @@ class Together:
         """Scores of items (U, P) by all sources: (U, P, S)."""
         scores = np.empty((*items.shape, self._count), np.float32)
         if self._rows is not None:
-            told = values_at(self._rows, np.tile(items, (len(self._linked), 1)))
-            each = told.reshape(len(self._linked), *items.shape)
-            scores[:, :, self._linked] = each.transpose(1, 2, 0)
+            read_planes(self._rows, items, np.array(self._linked), scores)
         for at, (proposal, _) in self._others.items():
             scores[:, :, at] = proposal.at(items)
         return scores

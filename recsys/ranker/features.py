@@ -85,6 +85,8 @@ class Features:
 
     def spread(self, per_row: Floats) -> Floats:
         """Values of the rows at their places in the pool (U, P); -inf at padding."""
+        if per_row.size == self.real.size:
+            return per_row.reshape(self.real.shape)
         full = np.full(self.real.shape, -np.inf, np.float32)
         full[self.real] = per_row
         return full
@@ -98,12 +100,16 @@ class Shelf:
     stats: ItemStats
     sales: Sales
 
-    def told(self, items: Ints, moments: Longs) -> Floats:
-        """Tell of items (U, P) what sold before each shopper's moment (U,): (U, P, F)."""
+    def told(self, items: Ints, moments: Longs) -> tuple[Floats, Ints | Longs]:
+        """Tell of items (U, P) what sold before each shopper's moment (U,).
+
+        Returns what is told (N, F), and which row of it is of which item (U, P).
+        """
         today = moments // DAY
         if len(today) and (today == today[0]).all():
-            return self._told_on(int(today[0]))[items]
-        return _of_items(items, moments, self)
+            return self._told_on(int(today[0])), items
+        told = _of_items(items, moments, self)
+        return told.reshape(-1, len(_ITEM)), np.arange(items.size).reshape(items.shape)
 
     def _told_on(self, day: int) -> Floats:
         """Tell of all items; who is served now is told the same again and again."""
@@ -120,39 +126,57 @@ class Shelf:
 
 
 def build_features(shoppers: Shoppers, pool: Pool, shelf: Shelf) -> Features:
-    """Features of every candidate of every shopper."""
-    items = np.where(pool.real, pool.items, 0)  # any item at padding: those rows are dropped
-    buys = _of_shoppers(shoppers)[:, None]
-    values = np.concatenate(
-        (
-            pool.scores,
-            pool.votes[:, :, None],
-            _similarities(shoppers, items, shelf.catalogue),
-            shelf.told(items, shoppers.moments),
-            np.broadcast_to(buys, (*items.shape, len(_SHOPPER))),
-            _crosses(shoppers, items, shelf),
-        ),
-        axis=2,
-    )
-    return Features(feature_names(pool.sources), values[pool.real], pool.real)
+    """Features of every candidate of every shopper.
 
-
-def _similarities(shoppers: Shoppers, items: Ints, catalogue: Catalogue) -> Floats:
-    """Taste, best, mean and last similarity; nan where the shopper gives nothing to compare."""
-    told = np.full((*items.shape, len(_SIMILARITY)), np.nan, np.float32)
-    recent = np.ascontiguousarray(shoppers.recent(SIMILAR_TO), np.int64)  # (U, n)
+    Each part fills its columns in: put together from parts, all of it would be copied twice.
+    """
+    names, real = feature_names(pool.sources), pool.real
+    whole = real.all()
+    items = pool.items if whole else np.where(real, pool.items, 0)  # any item at padding
+    values = np.empty((*items.shape, len(names)), np.float32)
+    at = np.cumsum((len(pool.sources) + 1, len(_SIMILARITY), len(_ITEM), len(_SHOPPER)))
+    _write_out(pool.scores, pool.votes, values)
     tastes = as_read(shoppers.vectors), np.any(shoppers.vectors, axis=1)
-    _compare(as_read(catalogue.vectors), items, recent, tastes, told)
-    return told
+    recent, vectors = shoppers.recent(SIMILAR_TO), as_read(shelf.catalogue.vectors)
+    _compare(vectors, items, recent, tastes, values[:, :, at[0] : at[1]])
+    told, rows = shelf.told(items, shoppers.moments)
+    _read_out(told, rows, _of_shoppers(shoppers), values[:, :, at[1] : at[3]])
+    hers, shops = _known(shoppers, shelf)
+    _cross(items, hers, shops, values[:, :, at[3] :])
+    return Features(names, values.reshape(-1, len(names)) if whole else values[real], real)
+
+
+@compiled
+def _write_out(scores: Any, votes: Any, values: Any) -> None:
+    """What the sources say, and their votes."""
+    for row in range(len(votes)):
+        for place in range(votes.shape[1]):
+            for source in range(scores.shape[2]):
+                values[row, place, source] = scores[row, place, source]
+            values[row, place, scores.shape[2]] = votes[row, place]
+
+
+@compiled
+def _read_out(told: Any, rows: Any, buys: Any, values: Any) -> None:
+    """What is told of the items, and of the shopper the same beside each of them."""
+    for row in range(len(rows)):
+        for place in range(rows.shape[1]):
+            one, item = values[row, place], rows[row, place]
+            for column in range(told.shape[1]):
+                one[column] = told[item, column]
+            for column in range(buys.shape[1]):
+                one[told.shape[1] + column] = buys[row, column]
 
 
 @summing_freely
 def _compare(vectors: Any, items: Any, recent: Any, tastes: Any, told: Any) -> None:
+    """Taste, best, mean and last similarity; nan where the shopper gives nothing to compare."""
     for row in range(len(items)):
         for place in range(items.shape[1]):
             if not 0 <= items[row, place] < len(vectors):
                 raise IndexError("an item beyond the catalogue")
             vector, one, many = vectors[items[row, place]], told[row, place], 0
+            one[:] = np.nan
             if tastes[1][row]:
                 one[0] = _cosine(vector, tastes[0][row])
             for past in recent[row]:
@@ -219,27 +243,32 @@ def _how_bought(indptr: Any, later_days: Any, ages: Any, told: Any) -> None:
             told[row, 5 + column] = within
 
 
-def _crosses(shoppers: Shoppers, items: Ints, shelf: Shelf) -> Floats:
+def _known(shoppers: Shoppers, shelf: Shelf) -> tuple[Any, ...]:
+    """What candidates are set against: of the shoppers, and of the shop."""
     catalogue, stats, size = shelf.catalogue, shoppers.stats, len(shelf.catalogue)
-    crosses = np.full((*items.shape, len(_CROSS)), np.nan, np.float32)
-    histories = (shoppers.indptr, shoppers.items, shoppers.ages)
-    codes = catalogue.group_codes
-    _meet(items, histories, (catalogue.leaf_codes, catalogue.brand_codes), crosses)
-    for view, kind in enumerate(("whole", "recent")):
-        held = shoppers.profile(kind, size)
-        shares = crosses[:, :, _SHARES + view : _PAST_SHARES : 2]
-        _share(items, (held.indptr, held.indices, held.data), (codes, held.sums), shares)
-    gap, paid = np.maximum(stats["mean_gap_days"], 1), np.maximum(stats["mean_price"], 0.01)
+    views = tuple(shoppers.profile(kind, size)[:3] for kind in ("whole", "recent"))
+    histories = shoppers.indptr, shoppers.items, shoppers.ages
     wares = shelf.stats.price_level, catalogue.prices
-    _weigh(items, wares, (gap, stats["price_level"], paid), crosses)
-    return crosses
+    usual = stats["mean_gap_days"], stats["price_level"], stats["mean_price"]
+    return (histories, views, usual), (catalogue.group_codes, wares)
+
+
+@compiled
+def _cross(items: Any, hers: Any, shops: Any, crosses: Any) -> None:
+    """Set each candidate against what its shopper has bought; nan where one is not known."""
+    (histories, views, usual), (codes, wares) = hers, shops
+    crosses[:] = np.nan
+    _meet(items, histories, codes, crosses)
+    for view in range(len(views)):
+        _share(items, views[view], codes, crosses[:, :, _SHARES + view : _PAST_SHARES : 2])
+    _weigh(items, wares, usual, crosses)
 
 
 @compiled
 def _meet(items: Any, histories: Any, codes: Any, crosses: Any) -> None:
     """Compare each candidate with each purchase, the oldest first: the newest age stays."""
     indptr, past, ages = histories
-    categories, brands = codes
+    categories, brands = codes[0], codes[len(codes) - 1]
     for row in range(len(items)):
         for place in range(items.shape[1]):
             item, cross = items[row, place], crosses[row, place]
@@ -256,11 +285,14 @@ def _meet(items: Any, histories: Any, codes: Any, crosses: Any) -> None:
 
 
 @compiled
-def _share(items: Any, held: Any, told: Any, shares: Any) -> None:
+def _share(items: Any, held: Any, codes: Any, shares: Any) -> None:
     """Tell how much of a view of the history is of each candidate's category, parent and brand."""
-    (indptr, indices, data), (codes, sums) = held, told
+    indptr, indices, data = held
     for row in range(len(items)):
-        whole = max(sums[row], np.float32(1e-6))
+        total = 0.0
+        for at in range(indptr[row], indptr[row + 1]):
+            total += data[at]
+        whole = max(np.float32(total), np.float32(1e-6))
         for place in range(items.shape[1]):
             for group in range(len(codes)):
                 code, share = codes[group, items[row, place]], np.float32(0)
@@ -273,14 +305,16 @@ def _share(items: Any, held: Any, told: Any, shares: Any) -> None:
 
 
 @compiled
-def _weigh(items: Any, wares: Any, shopper: Any, crosses: Any) -> None:
+def _weigh(items: Any, wares: Any, usual: Any, crosses: Any) -> None:
     """Set ages against the shopper's usual gap, and prices against what she usually pays."""
-    (levels, prices), (gaps, her_level, paid) = wares, shopper
+    (levels, prices), (gaps, her_level, paid) = wares, usual
     for row in range(len(items)):
+        # written so that nan, which compares false, stays nan
+        gap = np.float32(1) if gaps[row] < 1 else gaps[row]
+        usually = np.float32(0.01) if paid[row] < 0.01 else paid[row]
         for place in range(items.shape[1]):
             item, cross = items[row, place], crosses[row, place]
-            cross[_IN_GAPS] = cross[_SINCE] / gaps[row]
+            cross[_IN_GAPS] = cross[_SINCE] / gap
             cross[_PRICE_FIT] = abs(levels[item] - her_level[row])
-            ratio = prices[item] / paid[row]
-            # written so that nan, which compares false, stays nan
+            ratio = prices[item] / usually
             cross[_PRICE_RATIO] = np.log(np.float32(1e-3) if ratio < 1e-3 else ratio)
