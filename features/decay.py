@@ -34,11 +34,7 @@ def decayed_means(
     weights = np.exp2(-later / half_life).astype(np.float32)
     weights[items < 0] = 0
     if len(indptr) == 2 and len(items) <= ENTRIES_PER_CHUNK:  # as below, in fewer steps
-        bought = item_vectors[items]
-        bought *= weights[:, None]
-        one = np.add.reduce(bought, axis=0, keepdims=True)
-        length = np.sqrt(np.add.reduce(one * one, axis=1))
-        return one / length if length[0] > 0 else one
+        return normalised(np.add.reduce(item_vectors[items] * weights[:, None], 0, keepdims=True))
     users = np.zeros((len(indptr) - 1, item_vectors.shape[1]), dtype=np.float32)
     for first, last in _chunks(indptr):
         sizes = np.diff(indptr[first : last + 1])
@@ -112,7 +108,7 @@ def _advance(
 
 def normalised(vectors: Floats) -> Floats:
     """Scale each row to length one; zeros stay zeros."""
-    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+    lengths = np.sqrt(np.add.reduce(vectors * vectors, axis=1, keepdims=True))
     scaled: Floats = np.divide(vectors, lengths, out=np.zeros_like(vectors), where=lengths > 0)
     return scaled
 

@@ -95,10 +95,8 @@ class SameProposal:
 
     def top(self, k: int) -> tuple[Ints, Floats]:
         """Give everyone the best k."""
-        best = self.order[:k]
-        if self.users == 1 and len(best) == k:
-            return best[None], self.scores[best][None]
         items, scores = padded((self.users, k))
+        best = self.order[:k]
         items[:, : len(best)] = best
         scores[:, : len(best)] = self.scores[best]
         return items, scores

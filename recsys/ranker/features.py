@@ -135,19 +135,19 @@ def build_features(shoppers: Shoppers, pool: Pool, shelf: Shelf) -> Features:
     items = pool.items if whole else np.where(real, pool.items, 0)  # any item at padding
     values = np.empty((*items.shape, len(names)), np.float32)
     at = np.cumsum((len(pool.sources) + 1, len(_SIMILARITY), len(_ITEM), len(_SHOPPER)))
-    _write_out(pool.scores, pool.votes, values)
+    _fill_said(pool.scores, pool.votes, values)
     tastes = as_read(shoppers.vectors), np.any(shoppers.vectors, axis=1)
     recent, vectors = shoppers.recent(SIMILAR_TO), as_read(shelf.catalogue.vectors)
     _compare(vectors, items, recent, tastes, values[:, :, at[0] : at[1]])
     told, rows = shelf.told(items, shoppers.moments)
-    _read_out(told, rows, _of_shoppers(shoppers), values[:, :, at[1] : at[3]])
+    _fill_known(told, rows, _of_shoppers(shoppers), values[:, :, at[1] : at[3]])
     hers, shops = _known(shoppers, shelf)
     _cross(items, hers, shops, values[:, :, at[3] :])
     return Features(names, values.reshape(-1, len(names)) if whole else values[real], real)
 
 
 @compiled
-def _write_out(scores: Any, votes: Any, values: Any) -> None:
+def _fill_said(scores: Any, votes: Any, values: Any) -> None:
     """What the sources say, and their votes."""
     for row in range(len(votes)):
         for place in range(votes.shape[1]):
@@ -157,7 +157,7 @@ def _write_out(scores: Any, votes: Any, values: Any) -> None:
 
 
 @compiled
-def _read_out(told: Any, rows: Any, buys: Any, values: Any) -> None:
+def _fill_known(told: Any, rows: Any, buys: Any, values: Any) -> None:
     """What is told of the items, and of the shopper the same beside each of them."""
     for row in range(len(rows)):
         for place in range(rows.shape[1]):

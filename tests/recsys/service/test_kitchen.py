@@ -26,11 +26,14 @@ def clock():
     return Clock()
 
 
+def opened(clock, milliseconds):
+    deadlines = DeadlineSettings(total_ms=milliseconds)
+    return Kitchen(ServiceSettings(deadlines=deadlines, limits=LimitSettings(at_once=2)), clock)
+
+
 @pytest.fixture
 def kitchen(clock):
-    limits = LimitSettings(at_once=2)
-    settings = ServiceSettings(deadlines=DeadlineSettings(total_ms=50), limits=limits)
-    kitchen = Kitchen(settings, clock)
+    kitchen = opened(clock, 30_000)
     yield kitchen
     kitchen.close()
 
@@ -77,8 +80,8 @@ def test_short_work_does_not_overtake_work_in_the_threads(kitchen):
     assert asyncio.run(both()) != HERE
 
 
-def test_whoever_waits_too_long_or_comes_after_too_many_gets_something_else(kitchen):
-    let_go = threading.Event()
+def test_whoever_waits_too_long_or_comes_after_too_many_gets_something_else(clock):
+    kitchen, let_go = opened(clock, 50), threading.Event()
 
     async def crowd():
         makings = [kitchen.make(let_go.wait, lambda why: why) for _ in range(3)]
@@ -86,7 +89,9 @@ def test_whoever_waits_too_long_or_comes_after_too_many_gets_something_else(kitc
         let_go.set()
         return answers
 
-    assert asyncio.run(crowd()) == [Why.TOO_LATE, Why.TOO_LATE, Why.TOO_MANY]
+    answers = asyncio.run(crowd())
+    kitchen.close()
+    assert answers == [Why.TOO_LATE, Why.TOO_LATE, Why.TOO_MANY]
 
 
 def test_an_error_is_the_askers_wherever_the_work_was_done(kitchen, clock):
