@@ -9,6 +9,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from statistics import median
 from typing import Any
 from urllib.parse import quote
 
@@ -88,7 +89,8 @@ def _speed(home: Path, root: Path, found: Variants, seconds: float, told: Told) 
             shots = gun.fire(lambda calls=calls: next(calls), rate, seconds)  # type: ignore[misc]
             result[name] = figures(shots, seconds)
             memory.append(round(service.mib() / WORKERS, 1))
-            told(f"{name}: {result[name]}, {memory[-1]} MiB, {_rungs(shots)}")
+            late = f"sent {median(shot.late for shot in shots):.2f} ms late"
+            told(f"{name}: {result[name]}, {late}, {memory[-1]} MiB, {_rungs(shots)}")
         if not any(shot.told.get("rung") == Rung.ADAPTED_LM for shot in shots):
             raise StageError("no list is of the adapted model", where="benchmark online")
     result["worker_mib"] = max(memory)

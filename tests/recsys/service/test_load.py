@@ -83,6 +83,12 @@ def test_a_slow_answer_holds_nothing_up(gun):
     assert {shot.told["path"] for shot in quick} == {"/quick"}
 
 
+def test_a_request_is_sent_when_it_is_due_and_never_before(gun):
+    shots = gun.fire(lambda: Call("GET", "/quick"), rate=100, seconds=0.5)
+    assert len(shots) > 25
+    assert all(0 <= shot.late < shot.ms for shot in shots)
+
+
 def test_where_all_answers_are_slow_requests_still_start_when_they_are_due(gun):
     shots = gun.fire(lambda: Call("GET", "/slow"), rate=50, seconds=0.5)
     assert len(shots) > 10
