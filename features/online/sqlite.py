@@ -21,6 +21,7 @@ from features.online.layout import Row, Stored, View, by_name
 
 _PATIENCE = 30.0  # seconds to wait for another writer
 _CACHE_KIB, _PAGES_IN_LOG = 32_768, 8_000
+_FEW = 20  # keys, for which it pays to ask as few things as possible
 _KEYS_PER_QUERY = 10_000  # SQLite takes 32,766 parameters
 _LATE = {sqlite3.SQLITE_INTERRUPT, sqlite3.SQLITE_BUSY}
 _STEPS = 10_000  # of SQLite's machine between two looks at the clock; milliseconds
@@ -142,19 +143,32 @@ class SqliteStore(OnlineStore):
         return [view for view in views if view.name in self._known]
 
     def _rows(self, views: Sequence[View], keys: Sequence[bytes]) -> Found:
-        """Ask for all views at once: to start a query takes longer than to find a row."""
-        tables = tuple(self._known[view.name] for view in views)
+        """Ask for all views at once: to start a query takes longer than to find a row.
+
+        Of many keys, an empty view is not asked, and neighbours are asked for one after another.
+        """
+        asked = views
+        if len(keys) > _FEW:
+            asked, keys = [view for view in views if self._any(view)], sorted(keys)
+        tables = tuple(self._known[view.name] for view in asked)
         lines: dict[bytes, Sequence[Any]] = {}
-        for first in range(0, len(keys) if views else 0, _KEYS_PER_QUERY):
+        for first in range(0, len(keys) if asked else 0, _KEYS_PER_QUERY):
             part = keys[first : first + _KEYS_PER_QUERY]
             for line in self._connection.execute(_query(tables, len(part)), part).fetchall():
                 lines[line[0]] = line
-        for of in {line[3 * at + 2] for line in lines.values() for at in range(len(views))}:
+        for of in {line[3 * at + 2] for line in lines.values() for at in range(len(asked))}:
             if of is not None and of not in self._features:
                 self._features_of(of)
-        return {
-            view.name: _Cells(lines, 3 * at + 1, self._features) for at, view in enumerate(views)
-        }
+        found: dict[str, Mapping[bytes, Stored]] = {view.name: {} for view in views}
+        for at, view in enumerate(asked):
+            found[view.name] = _Cells(lines, 3 * at + 1, self._features)
+        return found
+
+    def _any(self, view: View) -> bool:
+        """Whether a view has a row."""
+        table = self._known[view.name]
+        asked = f"SELECT EXISTS (SELECT 1 FROM {table})"  # noqa: S608
+        return bool(self._connection.execute(asked).fetchone()[0])
 
     def _features_of(self, number: int) -> tuple[str, ...]:
         """Look up a set of features; what was read of it stays true, as sets are never changed."""

@@ -98,6 +98,25 @@ def test_more_keys_than_a_query_takes_are_read_in_parts(store):
     assert set(store.read([about], keys)["sizes"]) == set(keys[::16_000])
 
 
+def test_many_keys_are_read_as_each_alone(store):
+    """Whatever their order, and though of many a view without rows is not asked."""
+    full, empty = view("small"), View("empty", "user_id", {"small": Int64})
+    store.prepare(["empty"])
+    keys = [entity_key("user_id", f"user {number}") for number in range(100)]
+    written(store, full, *(row(key, at, at) for at, key in enumerate(keys) if at % 3 == 0))
+    many = store.read([empty, full], keys[::-1])
+    assert many["empty"] == {}
+    assert len(many["sizes"]) == 34
+    for key in keys:
+        alone = store.read([empty, full], [key])["sizes"].get(key)
+        there = many["sizes"].get(key)
+        assert (alone is None) == (there is None)
+        if alone and there:
+            assert (there.event, there.messages) == (alone.event, alone.messages)
+    written(store, empty, row(keys[1], 7, 7))
+    assert set(store.read([empty, full], keys)["empty"]) == {keys[1]}
+
+
 def test_a_file_of_the_former_layout_is_removed(tmp_path):
     """It tells of people, and an erasure would no longer reach it."""
     repo = FeatureRepo(tmp_path / "home", StoreSettings())
