@@ -139,6 +139,10 @@ def test_every_feature_of_today_has_a_sentence():
         ("item_shelf_days", 12345.0, "the item's shelf days: 12,345"),
         ("item_log_sold_90d", math.log1p(3), "the item was sold 3 times in 90 days"),
         ("item_mean_rating", math.nan, "not known: item mean rating"),
+        ("shopper_days", 28.0, "the shopper bought on 28 different days"),
+        ("shopper_distinct_brands", 7.0, "the shopper bought 7 different brands"),
+        ("shopper_purchases_30d", 2.0, "the shopper bought 2 times in 30 days"),
+        ("shopper_mood", 1.0, "the shopper's mood: 1"),
         ("days_since_brand", 3.0, "last bought of this brand 3 days ago"),
         (
             "parent_category_lately",

@@ -62,9 +62,19 @@ class Checked:
     past: list[float]
 
     @property
+    def least(self) -> bool:
+        """Whether it is to be no less than its limit, not no more."""
+        return self.measure not in _AT_MOST
+
+    @property
+    def limited(self) -> bool:
+        """Whether there is a limit that it could pass: all rows may be null, if the limit is 1."""
+        return self.bound is not None and (self.measure != "null share" or self.bound < 1)
+
+    @property
     def share(self) -> float | None:
         """How much of its limit it takes up; None where the limit is a least, or there is none."""
-        return self.value / self.bound if self.bound and self.measure in _AT_MOST else None
+        return self.value / self.bound if self.bound and self.limited and not self.least else None
 
 
 @dataclass(frozen=True)

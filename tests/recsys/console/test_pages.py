@@ -11,6 +11,7 @@ import pytest
 from recsys import results
 from recsys.report.formats import NOTHING
 from recsys.results import database
+from recsys.service.console.records import Checked
 from recsys.service.console.render import ago, figure, took
 from recsys.service.console.session import inside
 
@@ -225,12 +226,28 @@ def test_trends_need_two_reports(browser, served):
         results.prune(engine, 0, always=[release_of(browser)])
 
 
+@pytest.mark.parametrize(
+    ("measure", "value", "bound", "share"),
+    [
+        ("psi", 0.1, 0.4, 0.25),
+        ("null share", 0.1, 0.5, 0.2),
+        ("null share", 1.0, 1.0, None),  # any share will do
+        ("rows", 40.0, 1.0, None),  # a least
+        ("psi", 0.1, None, None),
+    ],
+)
+def test_a_measurement_takes_up_a_share_of_what_limits_it(measure, value, bound, share):
+    checked = Checked("user_history", "", measure, value, bound, breached=False, past=[])
+    assert checked.share == (pytest.approx(share) if share is not None else None)
+
+
 @pytest.mark.spark
 def test_quality_and_runs_show_what_was_recorded(browser):
     quality = browser.get("/console/quality")
     assert re.search(r"All \d+ measurements are within their limits", said(quality))
     assert "Purchases a day" in said(quality)
-    assert quality.text.count('class="bar"') > 10
+    assert "at least 1" in said(quality)  # row
+    assert "none" in said(quality)  # how many may be null has no limit, unless one is set
     assert not re.search(r"\b1 measurements", said(quality))
     runs = browser.get("/console/runs")
     run = re.search(r"/console/run\?id=([\w-]+)", runs.text)[1]
