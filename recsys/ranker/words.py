@@ -40,6 +40,7 @@ _SENTENCES: tuple[Sentence, ...] = (
     ("item_idle_days", "the item was last sold {0} days ago", _number),
     ("item_trend", "the item sells at {0} times its pace of three months", _number),
     ("item_price_level", "the item's price is level {0} within its category", _number),
+    ("item_season", "share {0} of last year's sales of it fell into these two months", _number),
     (r"item_(.+)", "the item's {1}: {0}", _number),
     (r"shopper_purchases_(\d+)d", "the shopper bought {0} times in {1} days", _number),
     ("shopper_purchases", "the shopper bought {0} times", _number),
@@ -60,7 +61,6 @@ _SENTENCES: tuple[Sentence, ...] = (
     (r"days_since_(category|brand)", "last bought of this {1} {0} days ago", _number),
     ("price_fit", "{0} away from her usual price level", _number),
     ("price_ratio", "costs {0} times what she usually pays", _exp),
-    ("season", "share {0} of last year's sales fell into the two months from here", _number),
 )
 
 

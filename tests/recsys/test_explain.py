@@ -138,6 +138,11 @@ def test_every_feature_of_today_has_a_sentence():
         ("item_log_purchases", math.log1p(12), "the item was sold 12 times"),
         ("item_shelf_days", 12345.0, "the item's shelf days: 12,345"),
         ("item_log_sold_90d", math.log1p(3), "the item was sold 3 times in 90 days"),
+        (
+            "item_season",
+            0.125,
+            "share 0.125 of last year's sales of it fell into these two months",
+        ),
         ("item_mean_rating", math.nan, "not known: item mean rating"),
         ("shopper_days", 28.0, "the shopper bought on 28 different days"),
         ("shopper_distinct_brands", 7.0, "the shopper bought 7 different brands"),
