@@ -94,8 +94,8 @@ class SqliteRowsOnlineStore(OnlineStore):
     ) -> None:
         """Make a place for the views that are there, and remove those that are no more."""
         with closing(_store(config)) as store:
-            store.prepare([table.name for table in tables_to_keep])
-            store.drop([table.name for table in tables_to_delete])
+            store.prepare([*map(_view, tables_to_keep)])
+            store.drop([*map(_view, tables_to_delete)])
 
     def teardown(
         self, config: RepoConfig, tables: Sequence[FeatureView], entities: Sequence[Entity]
@@ -117,7 +117,8 @@ def _store(config: RepoConfig) -> SqliteStore:
 
 def _view(table: FeatureView) -> View:
     """The names of a view; the types don't matter here, values stay messages."""
-    return View(table.name, "", dict.fromkeys([field.name for field in table.features], String))
+    names = [field.name for field in table.features]
+    return View(table.name, " ".join(table.join_keys), dict.fromkeys(names, String))
 
 
 def _key(config: RepoConfig, key: EntityKey) -> bytes:

@@ -1,12 +1,13 @@
-"""The SQLite store: a table per view, a row per entity, its values in one message of Feast's.
+"""The SQLite store: a table per kind of entity, a row per entity, a column per view.
 
-Feast's own SQLite store has a row per entity and feature, each of them in three B-trees. Here a row
-is Feast's `RepeatedValue`: the values of all features, one after another. Which features these are
-stands in a table of its own, once, and the row says where. Feast reads and writes it all through
-`features.online.for_feast`.
+All that is known of a shopper lies side by side, so that it is found by one search. A cell is the
+moment that it tells of, the number of its set of features, and their values as one message of
+Feast's, `RepeatedValue`. Which features a set has stands in a table of its own, once. Feast reads
+and writes it all through `features.online.for_feast`.
 """
 
 import sqlite3
+import struct
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from functools import cached_property, lru_cache
@@ -20,11 +21,13 @@ from features.online.base import Changes, Found, OnlineStore
 from features.online.layout import Row, Stored, View, by_name
 
 _PATIENCE = 30.0  # seconds to wait for another writer
-_CACHE_KIB, _PAGES_IN_LOG = 32_768, 8_000
-_FEW = 20  # keys, for which it pays to ask as few things as possible
+_PAGE = 8_192  # bytes: of the default, half of a page with one shopper's embedding stays empty
+_CACHE_KIB, _PAGES_IN_LOG = 32_768, 4_000
 _KEYS_PER_QUERY = 10_000  # SQLite takes 32,766 parameters
 _LATE = {sqlite3.SQLITE_INTERRUPT, sqlite3.SQLITE_BUSY}
 _STEPS = 10_000  # of SQLite's machine between two looks at the clock; milliseconds
+_KEY = "entity_key"
+_HEAD = struct.Struct("<qI")  # of a cell: microseconds since 1970, and its set of features
 
 
 class SqliteStore(OnlineStore):
@@ -38,29 +41,37 @@ class SqliteStore(OnlineStore):
         self.path, self._timeout = path, timeout
         self._until = inf
         self._features: dict[int, tuple[str, ...]] = {}
-        self._known: dict[str, str] = {}
+        self._known: dict[str, str] = {}  # the table of a view
 
-    def prepare(self, views: Sequence[str]) -> None:
+    def prepare(self, views: Sequence[View]) -> None:
         """Make the file and a place for each view, where there is none."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        with closing(sqlite3.connect(self.path, timeout=_PATIENCE)) as made, made:
+        with closing(sqlite3.connect(self.path, timeout=_PATIENCE)) as made:
+            made.execute(f"PRAGMA page_size = {_PAGE}")  # of a file that is new
             made.execute("PRAGMA journal_mode=WAL")  # readers don't wait for writers
-            made.execute(
-                f"CREATE TABLE IF NOT EXISTS {self._sets} "
+        with self._transaction():
+            self._connection.execute(
+                f"CREATE TABLE IF NOT EXISTS {_quoted(self._sets)} "
                 "(id INTEGER PRIMARY KEY, features TEXT NOT NULL UNIQUE)"
             )
             for view in views:
-                made.execute(
-                    f"CREATE TABLE IF NOT EXISTS {self._table(view)} (entity_key BLOB PRIMARY KEY "
-                    "NOT NULL, event INTEGER NOT NULL, created INTEGER NOT NULL, "
-                    "features INTEGER NOT NULL, row BLOB NOT NULL)"
-                )
+                table = self._table(view)
+                key = f"{_KEY} BLOB PRIMARY KEY NOT NULL"
+                self._connection.execute(f"CREATE TABLE IF NOT EXISTS {_quoted(table)} ({key})")
+                if view.name not in self._columns(table):
+                    cell = f"{_quoted(view.name)} BLOB"
+                    self._connection.execute(f"ALTER TABLE {_quoted(table)} ADD COLUMN {cell}")
 
-    def drop(self, views: Sequence[str]) -> None:
-        """Remove views with all their rows."""
+    def drop(self, views: Sequence[View]) -> None:
+        """Remove views with all they tell."""
         with self._transaction():
-            for view in views:
-                self._connection.execute(f"DROP TABLE IF EXISTS {self._table(view)}")
+            for view in self._there(views):
+                table = self._table(view)
+                self._connection.execute(
+                    f"ALTER TABLE {_quoted(table)} DROP COLUMN {_quoted(view.name)}"
+                )
+                self._sweep(table)
+        self._known.clear()
 
     def read(self, views: Sequence[View], keys: Sequence[bytes]) -> Found:
         """Read rows of several views by their keys."""
@@ -70,7 +81,7 @@ class SqliteStore(OnlineStore):
         except sqlite3.OperationalError as error:
             if self._timeout and getattr(error, "sqlite_errorcode", 0) & 0xFF in _LATE:
                 raise too_late(self._timeout, str(self.path)) from error
-            if "no such table" not in str(error):
+            if "no such" not in str(error):  # table, or column
                 raise
             self._known.clear()  # a view was removed since
             return self._rows(self._there(views), keys)
@@ -90,14 +101,16 @@ class SqliteStore(OnlineStore):
         return changes
 
     def erase(self, views: Sequence[View], key: bytes) -> Mapping[str, int]:
-        """Remove a key's rows."""
+        """Remove what views tell of a key, and the key with the last of them."""
         with self._transaction():
             found = self.read(views, [key])
-            for name in found:  # a view that was never applied holds nothing
+            for table, names in self._tables(self._there(views)).items():
+                nothing = ", ".join(f"{_quoted(name)} = NULL" for name in names)
                 self._connection.execute(
-                    f"DELETE FROM {self._table(name)} WHERE entity_key = ?",  # noqa: S608
+                    f"UPDATE {_quoted(table)} SET {nothing} WHERE {_KEY} = ?",  # noqa: S608
                     (key,),
                 )
+                self._sweep(table, key)
         return {name: len(rows[key].messages) if rows else 0 for name, rows in found.items()}
 
     def close(self) -> None:
@@ -133,85 +146,96 @@ class SqliteStore(OnlineStore):
         self._connection.execute("COMMIT")
 
     def _there(self, views: Sequence[View]) -> list[View]:
-        """Those views that have a table; one that is there is not asked for again."""
+        """Those views that have a column; one that is there is not asked for again."""
         for view in views:
             if view.name not in self._known:
-                asked = "SELECT count(*) FROM sqlite_master WHERE name = ?"
-                name = f"{self.project}_{view.name}"
-                if self._connection.execute(asked, (name,)).fetchone()[0]:
-                    self._known[view.name] = self._table(view.name)
+                table = self._table(view)
+                self._known |= dict.fromkeys({view.name} & {*self._columns(table)}, table)
         return [view for view in views if view.name in self._known]
 
     def _rows(self, views: Sequence[View], keys: Sequence[bytes]) -> Found:
-        """Ask for all views at once: to start a query takes longer than to find a row.
-
-        Of many keys, an empty view is not asked, and neighbours are asked for one after another.
-        """
-        asked = views
-        if len(keys) > _FEW:
-            asked, keys = [view for view in views if self._any(view)], sorted(keys)
-        tables = tuple(self._known[view.name] for view in asked)
-        lines: dict[bytes, Sequence[Any]] = {}
-        for first in range(0, len(keys) if asked else 0, _KEYS_PER_QUERY):
-            part = keys[first : first + _KEYS_PER_QUERY]
-            for line in self._connection.execute(_query(tables, len(part)), part).fetchall():
-                lines[line[0]] = line
-        for of in {line[3 * at + 2] for line in lines.values() for at in range(len(asked))}:
-            if of is not None and of not in self._features:
-                self._features_of(of)
-        found: dict[str, Mapping[bytes, Stored]] = {view.name: {} for view in views}
-        for at, view in enumerate(asked):
-            found[view.name] = _Cells(lines, 3 * at + 1, self._features)
+        """Ask for all views of an entity at once: they lie side by side."""
+        found: dict[str, Mapping[bytes, Stored]] = {}
+        for table, names in self._tables(views).items():
+            lines: dict[bytes, Sequence[Any]] = {}
+            for first in range(0, len(keys), _KEYS_PER_QUERY):
+                part = keys[first : first + _KEYS_PER_QUERY]
+                query = _query(table, names, self._sets, len(part))
+                read = self._connection.execute(query, part).fetchall()
+                lines.update((line[0], line) for line in read)
+                if read and read[0][-1] not in self._features:
+                    self._learn()
+            for at, name in enumerate(names, start=1):
+                found[name] = _Cells(lines, at, self._features)
         return found
 
-    def _any(self, view: View) -> bool:
-        """Whether a view has a row."""
-        table = self._known[view.name]
-        asked = f"SELECT EXISTS (SELECT 1 FROM {table})"  # noqa: S608
-        return bool(self._connection.execute(asked).fetchone()[0])
-
-    def _features_of(self, number: int) -> tuple[str, ...]:
-        """Look up a set of features; what was read of it stays true, as sets are never changed."""
-        asked = f"SELECT features FROM {self._sets} WHERE id = ?"  # noqa: S608
-        (names,) = self._connection.execute(asked, (number,)).fetchone()
-        return self._features.setdefault(number, tuple(names.split("\n")))
+    def _learn(self) -> None:
+        """Read the sets of features; what was read of them stays true, as none is ever changed."""
+        sets = f"SELECT id, features FROM {_quoted(self._sets)}"  # noqa: S608
+        for number, names in self._connection.execute(sets):
+            self._features[number] = tuple(names.split("\n"))
 
     def _write(self, view: View, rows: Sequence[Row]) -> None:
         """Write in the order of the index."""
         names = ("\n".join(view.names),)
-        execute, sets = self._connection.execute, self._sets
+        execute, sets, cell = self._connection.execute, _quoted(self._sets), _quoted(view.name)
         execute(f"INSERT OR IGNORE INTO {sets} (features) VALUES (?)", names)  # noqa: S608
         (of,) = execute(f"SELECT id FROM {sets} WHERE features = ?", names).fetchone()  # noqa: S608
         self._connection.executemany(
-            f"INSERT INTO {self._table(view.name)} (entity_key, event, created, features, row) "  # noqa: S608
-            "VALUES (?, ?, ?, ?, ?) ON CONFLICT (entity_key) DO UPDATE SET event = excluded.event, "
-            "created = excluded.created, features = excluded.features, row = excluded.row",
-            ((row.key, row.event, row.created, of, row.packed) for row in sorted(rows, key=_key)),
+            f"INSERT INTO {_quoted(self._table(view))} ({_KEY}, {cell}) VALUES (?, ?) "  # noqa: S608
+            f"ON CONFLICT ({_KEY}) DO UPDATE SET {cell} = excluded.{cell}",
+            ((row.key, _HEAD.pack(row.event, of) + row.packed) for row in sorted(rows, key=_key)),
         )
+
+    def _sweep(self, table: str, key: bytes | None = None) -> None:
+        """Remove keys, or one, of which no view tells any more: they tell of people, too."""
+        empty = [f"{_quoted(name)} IS NULL" for name in self._columns(table) if name != _KEY]
+        if key is not None:
+            empty.append(f"{_KEY} = :key")
+        self._connection.execute(
+            f"DELETE FROM {_quoted(table)} WHERE {' AND '.join(empty) or True}",  # noqa: S608
+            {"key": key},
+        )
+
+    def _tables(self, views: Sequence[View]) -> dict[str, tuple[str, ...]]:
+        """The names of views that are there, by their table."""
+        tables: dict[str, list[str]] = {}
+        for view in views:
+            tables.setdefault(self._known[view.name], []).append(view.name)
+        return {table: tuple(names) for table, names in tables.items()}
+
+    def _columns(self, table: str) -> list[str]:
+        asked = "SELECT name FROM pragma_table_info(?)"
+        return [name for (name,) in self._connection.execute(asked, (table,))]
 
     @cached_property
     def _sets(self) -> str:
-        """The table of the sets of features; no view is called like it, names have no dots."""
-        return self._table(".features")
+        """The table of the sets of features; no entity is called like it, names have no dots."""
+        return f"{self.project}_.features"
 
-    def _table(self, view: str) -> str:
-        name = f"{self.project}_{view}".replace('"', '""')
-        return f'"{name}"'
+    def _table(self, view: View) -> str:
+        return f"{self.project}_{view.join_key}"
+
+
+def _quoted(name: str) -> str:
+    escaped = name.replace('"', '""')
+    return f'"{escaped}"'
 
 
 @lru_cache(maxsize=64)
-def _query(tables: tuple[str, ...], keys: int) -> str:
-    """A line per key: of each table the time, the features and the values, or nothing."""
-    cells = (f"t{at}.event, t{at}.features, t{at}.row" for at in range(len(tables)))
-    joined = (f"LEFT JOIN {name} t{at} ON t{at}.entity_key = k" for at, name in enumerate(tables))
-    return (
-        f"WITH asked(k) AS (VALUES {','.join(['(?)'] * keys)}) "  # noqa: S608
-        f"SELECT k, {', '.join(cells)} FROM asked {' '.join(joined)}"
-    )
+def _query(table: str, names: tuple[str, ...], sets: str, keys: int) -> str:
+    """A line per key that is there: its cells, and the newest set of features there is.
+
+    Cells are asked for with their table: a name of nothing alone would be a text to SQLite.
+    """
+    cells = ", ".join(f"e.{_quoted(name)}" for name in names)
+    newest = f"(SELECT max(id) FROM {_quoted(sets)})"  # noqa: S608
+    asked = ",".join("?" * keys)
+    return f"SELECT e.{_KEY}, {cells}, {newest} FROM {_quoted(table)} e WHERE e.{_KEY} IN ({asked})"  # noqa: S608
 
 
 class _Cells(Mapping[bytes, Stored]):
-    """A view's rows among the lines of all views, made when somebody asks for them."""
+    """A view's rows among the lines of an entity, made when somebody asks for them."""
 
     __slots__ = ("_at", "_features", "_lines")
 
@@ -222,10 +246,11 @@ class _Cells(Mapping[bytes, Stored]):
 
     def get(self, key: bytes, default: Any = None) -> Any:
         """The row, or the default: without an error in between, as most are new when written."""
-        line, at = self._lines.get(key), self._at
-        if line is None or line[at] is None:
+        line = self._lines.get(key)
+        if line is None or (cell := line[self._at]) is None:
             return default
-        return _Packed(line[at], (self._features[line[at + 1]], line[at + 2]), by_name)
+        event, features = _HEAD.unpack_from(cell)
+        return _Packed(event, (self._features[features], cell[_HEAD.size :]), by_name)
 
     def __getitem__(self, key: bytes) -> Stored:
         if (row := self.get(key)) is None:
@@ -257,10 +282,11 @@ def _key(row: Row) -> bytes:
 
 def file_of(home: Path) -> Path:
     """Where the store of a home is."""
-    return home / "online.sqlite"
+    return home / "online_rows.sqlite"
 
 
 def remove_former(home: Path) -> None:
-    """Remove a file of the former layout, with all it tells of people: nobody reads it any more."""
-    for end in ("", "-wal", "-shm"):
-        (home / f"online.db{end}").unlink(missing_ok=True)
+    """Remove files of former layouts, with all they tell of people: nobody reads them any more."""
+    for name in ("online.db", "online.sqlite"):
+        for end in ("", "-wal", "-shm"):
+            (home / f"{name}{end}").unlink(missing_ok=True)

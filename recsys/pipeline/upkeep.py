@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from features.online.sqlite import file_of
 from recsys.artifacts import ArtifactStore, Releases
 from recsys.errors import ArtifactError
 from recsys.pipeline import lineage as lineages
@@ -107,7 +108,7 @@ def vacuum(settings: Settings) -> list[str]:
     files = [
         home / "results.db",
         home / "profiles" / "state.db",
-        home / "feast" / "online.sqlite",
+        file_of(home / "feast"),
         *sorted((home / "cache").glob("*.sqlite")),
     ]
     there = [file for file in files if file.is_file()]

@@ -18,7 +18,7 @@ from pydantic import SecretStr
 from features.online.connect import connect
 from features.online.values import arrow_type
 from features.repo.types import Array, Float32, Float64, Int64, String
-from features.repo.views import SPECS
+from features.repo.views import SPECS, layout
 from features.settings import StoreSettings
 from tests.features.shop import day
 
@@ -72,14 +72,18 @@ def everything_in(home: Path, settings: StoreSettings) -> dict[Any, Any]:
                 key: dict(sorted(client.hgetall(key).items()))
                 for key in client.scan_iter(f"*{settings.project}", count=1000)
             }
-        tables = [f"{settings.project}_{view}" for view in SPECS]
-        query = 'SELECT * FROM "{}"'
         rows = store._connection.execute
-        whole = 1 if settings.online == "sqlite" else 2  # PostgreSQL: a row per feature
-        return {
-            (table, bytes(row[0]), *row[1:whole]): row[whole:]
+        if settings.online == "sqlite":
+            return {
+                (kind, bytes(row[0])): row[1:]
+                for kind in sorted({layout(view).join_key for view in SPECS})
+                for row in rows(f'SELECT * FROM "{settings.project}_{kind}"')
+            }
+        tables = [f"{settings.project}_{view}" for view in SPECS]
+        return {  # a row per feature
+            (table, bytes(row[0]), row[1]): row[2:]
             for table in tables
-            for row in rows(query.format(table))
+            for row in rows(f'SELECT * FROM "{table}"')
         }
 
 

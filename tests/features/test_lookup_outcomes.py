@@ -15,7 +15,7 @@ from pydantic import SecretStr
 
 from features.errors import StoreError
 from features.lookup import Known, Lookup, Outcome
-from features.repo.views import SPECS, user_views
+from features.repo.views import SPECS, layout, user_views
 from features.settings import MaxAgeSettings, StoreSettings
 from features.store import FeatureRepo
 from tests.features.stores import AS_OF, KINDS, edge_table, store_settings, write_view
@@ -103,7 +103,10 @@ def test_embeddings_of_another_version_are_refused(repo):
 def test_a_view_without_a_place_is_missing_alone(repo, settings):
     if settings.online == "redis":
         pytest.skip("Redis has no tables")
-    repo.online._connection.execute(f'DROP TABLE "{settings.project}_user_profile"')
+    if settings.online == "sqlite":
+        repo.online.drop([layout("user_profile")])
+    else:
+        repo.online._connection.execute(f'DROP TABLE "{settings.project}_user_profile"')
     (row,) = Lookup(repo, None, lambda: AS_OF).lookup(["user_id 1"])
     assert row.views["user_profile"].outcome is Outcome.UNAVAILABLE
     assert "tailor features apply" in row.views["user_profile"].reason
@@ -145,7 +148,7 @@ def test_a_slow_server_is_an_outcome_in_time(kind, hanging, tmp_path):
 ENDLESS = """
     CREATE VIEW "{name}" AS
     WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n)
-    SELECT CAST(i AS BLOB) AS entity_key, i AS event, 1 AS features, x'' AS row FROM n
+    SELECT CAST(i AS BLOB) AS entity_key, {cells} FROM n
 """
 
 
@@ -153,10 +156,12 @@ ENDLESS = """
 def test_a_slow_file_is_an_outcome_in_time(what, tmp_path):
     repo = FeatureRepo(tmp_path / "home", StoreSettings(deadline_ms=50))
     repo.apply(tmp_path / "offline")
-    with closing(sqlite3.connect(tmp_path / "home" / "online.sqlite")) as other:
+    with closing(sqlite3.connect(tmp_path / "home" / "online_rows.sqlite")) as other:
         if what == "endless":
-            name = f"{repo.settings.project}_user_profile"
-            other.executescript(f'DROP TABLE "{name}"; {ENDLESS.format(name=name)}')
+            name = f"{repo.settings.project}_user_id"
+            cells = ", ".join(f"NULL AS {view}" for view in user_views())
+            view = ENDLESS.format(name=name, cells=cells)
+            other.executescript(f'DROP TABLE "{name}"; {view}')
         else:
             other.execute("PRAGMA locking_mode = EXCLUSIVE")
             other.execute("BEGIN EXCLUSIVE")

@@ -1,13 +1,14 @@
 """Our SQLite store: rows outlive a change of the definitions, and Feast's own calls reach it."""
 
 import sqlite3
+import struct
 from contextlib import closing
 
 import pytest
 
 from features.errors import StoreError
 from features.online.layout import Row, View, entity_key
-from features.online.sqlite import SqliteStore
+from features.online.sqlite import SqliteStore, file_of
 from features.online.values import entry, message
 from features.repo.types import Int64
 from features.settings import StoreSettings
@@ -28,7 +29,7 @@ def row(key: bytes, event: int | None, *numbers: int | None) -> Row:
 @pytest.fixture
 def store(tmp_path):
     made = SqliteStore("shop", tmp_path / "new folder" / "online.sqlite")
-    made.prepare(["sizes"])
+    made.prepare([view()])
     with closing(made):
         yield made
 
@@ -76,11 +77,62 @@ def test_what_is_not_carried_through_leaves_nothing_behind(store):
 
     with pytest.raises(KeyboardInterrupt):
         store.change([about], [ANN], lambda found: {"sizes": [*fails(found)]})
-    with pytest.raises(sqlite3.IntegrityError):
+    with pytest.raises(struct.error):
         written(store, about, row(ANN, 1, 3), row(ANN, None, 3))
     assert store.read([about], [ANN]) == {"sizes": {}}
     written(store, view("other"), row(ANN, 1, 4))
     assert read(store, view("other", "small")) == {"other": 4, "small": None}
+
+
+def keys_in(store: SqliteStore) -> list[bytes]:
+    with closing(sqlite3.connect(store.path)) as opened:
+        return [key for (key,) in opened.execute('SELECT entity_key FROM "shop_user_id"')]
+
+
+def test_views_of_a_shopper_lie_side_by_side_and_leave_each_other_alone(store):
+    about, likes = view("small"), View("likes", "user_id", {"small": Int64})
+    of_items = View("stock", "item_id", {"small": Int64})
+    written(store, about, row(ANN, 1, 3))
+    store.prepare([likes, of_items])  # a view that comes later
+    written(store, likes, row(ANN, 2, 4))
+    written(store, of_items, row(entity_key("item_id", "soap"), 1, 9))
+    written(store, about, row(ANN, 5, 6))
+    assert keys_in(store) == [ANN]
+    found = store.read([likes, of_items, about], [ANN])
+    assert {name: rows[ANN].event for name, rows in found.items() if rows} == {
+        "likes": 2,
+        "sizes": 5,
+    }
+
+
+def test_a_shopper_of_whom_no_view_tells_any_more_is_gone(store):
+    """Her key names her."""
+    about, likes = view("small"), View("likes", "user_id", {"small": Int64})
+    store.prepare([likes])
+    bob = entity_key("user_id", "bob")
+    for each in (about, likes):
+        written(store, each, row(ANN, 1, 3), row(bob, 1, 3))
+    store.erase([about], ANN)
+    assert set(keys_in(store)) == {ANN, bob}
+    store.erase([likes], ANN)
+    assert keys_in(store) == [bob]
+    written(store, likes, row(ANN, 1, 3))
+    store.drop([likes])
+    assert keys_in(store) == [bob]
+    store.drop([about])
+    assert keys_in(store) == []
+
+
+def test_a_view_that_another_removes_is_missed_and_not_made_up(store):
+    """SQLite takes a quoted name of nothing for a text."""
+    about = view("small")
+    written(store, about, row(ANN, 1, 3))
+    assert store.read([about], [ANN])["sizes"]
+    with closing(SqliteStore("shop", store.path)) as other:
+        other.drop([about])
+        assert store.read([about], [ANN]) == {}
+        other.prepare([about])
+    assert store.read([about], [ANN]) == {"sizes": {}}
 
 
 def test_an_erasure_does_not_stop_at_a_view_without_a_place(store):
@@ -99,9 +151,9 @@ def test_more_keys_than_a_query_takes_are_read_in_parts(store):
 
 
 def test_many_keys_are_read_as_each_alone(store):
-    """Whatever their order, and though of many a view without rows is not asked."""
+    """Whatever their order."""
     full, empty = view("small"), View("empty", "user_id", {"small": Int64})
-    store.prepare(["empty"])
+    store.prepare([empty])
     keys = [entity_key("user_id", f"user {number}") for number in range(100)]
     written(store, full, *(row(key, at, at) for at, key in enumerate(keys) if at % 3 == 0))
     many = store.read([empty, full], keys[::-1])
@@ -122,10 +174,10 @@ def test_a_file_of_the_former_layout_is_removed(tmp_path):
     repo = FeatureRepo(tmp_path / "home", StoreSettings())
     repo.home.mkdir()
     for end in ("", "-wal", "-shm"):
-        (repo.home / f"online.db{end}").write_text("of the former layout")
+        (repo.home / f"online.db{end}").write_text("of the first layout")
+        (repo.home / f"online.sqlite{end}").write_text("of the second")
     repo.apply(tmp_path / "offline")
-    assert (repo.home / "online.sqlite").is_file()
-    assert [*repo.home.glob("online.db*")] == []
+    assert [*repo.home.glob("online*")] == [file_of(repo.home)]
 
 
 @pytest.fixture(scope="module")

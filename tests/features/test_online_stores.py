@@ -109,9 +109,10 @@ def test_our_sqlite_store_gives_feast_what_its_own_would(offline, tmp_path):
         ours.apply(offline)
         shipped.materialize_by_feast(AS_OF - DAY, AS_OF + DAY, VIEWS)
         ours.materialize(AS_OF - DAY, AS_OF + DAY, VIEWS)
-        table, features = f"{own.project}_user_profile", len(SPECS["user_profile"].columns)
-        assert sqlite_rows(shipped.home / "shipped.db", table) == 6 * features
-        assert sqlite_rows(ours.home / "online.sqlite", table) == 6
+        features = len(SPECS["user_profile"].columns)
+        theirs = f"{own.project}_user_profile"
+        assert sqlite_rows(shipped.home / "shipped.db", theirs) == 6 * features
+        assert sqlite_rows(ours.home / "online_rows.sqlite", f"{own.project}_user_id") == 6
         for view in VIEWS:
             keys = [*edge_table(view)[f"{SPECS[view].entity}_id"].to_pylist(), "nobody"]
             expected = shipped.read_by_feast(view, keys)
