@@ -73,13 +73,20 @@ def _check(scores: Floats, right: Ints) -> None:
 
 
 def _temperature(scores: Floats, right: Ints) -> float:
-    """Find the temperature of the least log loss; it is convex in its inverse: halve the slope."""
+    """Find the temperature of the least log loss; it is convex in its inverse: halve the slope.
+
+    One more question is taken into account, of which each option is right as often as any other:
+    else a few questions, all of them answered right, would make every answer a certainty.
+    """
     wide = np.asarray(scores, np.float64)
-    finite = np.where(np.isfinite(wide), wide, 0)
-    hit = finite[np.arange(len(wide)), right]  # (U,)
+    options = np.isfinite(wide)
+    finite = np.where(options, wide, 0)
+    hits = finite[np.arange(len(wide)), right].sum()
+    even = (finite.sum(axis=1) / options.sum(axis=1)).mean()
+    wanted = (hits + even) / (len(wide) + 1)
 
     def slope(inverse: float) -> float:
-        return float((softmax(wide, 1 / inverse) * finite).sum(axis=1).mean() - hit.mean())
+        return float((softmax(wide, 1 / inverse) * finite).sum(axis=1).mean() - wanted)
 
     low, high = 1 / HOTTEST, 1 / COLDEST
     for _ in range(100):

@@ -13,17 +13,26 @@ from personalizer.calibration import (
 )
 from personalizer.errors import PersonalizerError
 
-# right three times in four at a score difference of one: log 3 / T must be the difference
-SCORES = np.array([[1.0, 0.0]] * 4)
-RIGHT = np.array([0, 0, 0, 1])
+# right seven times in nine at a score difference of one, and half right in the tenth that is added:
+# three in four, so that log 3 / T must be the difference
+SCORES = np.array([[1.0, 0.0]] * 9)
+RIGHT = np.array([0, 0, 0, 0, 0, 0, 0, 1, 1])
 
 
 def test_the_temperature_makes_confidence_what_it_should_be():
     fit = calibrate(SCORES, RIGHT)
     assert fit.temperature == pytest.approx(1 / np.log(3), rel=1e-6)
-    assert fit.confidence(SCORES) == pytest.approx(np.full(4, 0.75))
-    assert fit.error_before == pytest.approx(0.75 - 1 / (1 + np.exp(-1)))
-    assert fit.error_after == pytest.approx(0, abs=1e-6)
+    assert fit.confidence(SCORES) == pytest.approx(np.full(9, 0.75))
+    assert fit.error_before == pytest.approx(7 / 9 - 1 / (1 + np.exp(-1)))
+    assert fit.error_after == pytest.approx(7 / 9 - 0.75)
+
+
+@pytest.mark.parametrize("many", [1, 9, 999])
+def test_answers_that_were_all_right_are_no_certainty(many):
+    """Of one more question any option may have been right."""
+    scores = np.array([[1.0, 0.0, -np.inf]] * many)
+    fit = calibrate(scores, np.zeros(many, int))
+    assert fit.confidence(scores) == pytest.approx((many + 0.5) / (many + 1))
 
 
 def test_the_error_by_hand():
@@ -62,11 +71,12 @@ def test_no_temperature_nearby_is_better(scores, right):
     fit = calibrate(scores, right)
 
     def loss(temperature):
-        return -np.log(softmax(scores, temperature)[np.arange(12), right] + 1e-300).mean()
+        lost = -np.log(softmax(scores, temperature) + 1e-300)
+        return lost[np.arange(12), right].sum() + lost.mean()  # the question that is added
 
     for factor in (0.8, 1.25):
         other = np.clip(fit.temperature * factor, 1e-3, 1e3)
-        assert loss(fit.temperature) <= loss(other) + 1e-6
+        assert loss(fit.temperature) <= loss(other) + 1e-5
     assert 0 <= fit.error_after <= 1
 
 
