@@ -7,7 +7,7 @@ from features.schema import ITEMS, PURCHASES, ddl
 from tests.features.shop import bought
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def purchases(spark: SparkSession) -> Callable[..., DataFrame]:
     def make(*rows: str) -> DataFrame:
         return spark.createDataFrame(
@@ -17,7 +17,7 @@ def purchases(spark: SparkSession) -> Callable[..., DataFrame]:
     return make
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def items(spark: SparkSession) -> Callable[..., DataFrame]:
     def make(**shelf: tuple[list[str], str | None, float | None]) -> DataFrame:
         rows = [(i, i.title(), *about, True) for i, about in shelf.items()]

@@ -68,34 +68,40 @@ def year() -> list[str]:
     return [*history(random.Random(4)), "u1 i20 2024-03-02T10:00", "new i21 2024-03-02T11:00"]
 
 
-def test_days_added_one_by_one_are_a_whole_run(purchases, items, tmp_path: Path, spark):
-    everything = purchases(*year()).cache()
-    before, *later = shelves()
-    write_moment(serving(everything, START), items(**before), settings=SETTINGS, out=tmp_path / "0")
+@pytest.fixture(scope="module")
+def wholes(purchases, items, tmp_path_factory) -> Path:
+    """Whole runs at the start and after each of three days: folders 0 to 3."""
+    folder, everything = tmp_path_factory.mktemp("whole"), purchases(*year()).cache()
+    for number, shelf in enumerate(shelves()):
+        cut = serving(everything, START + timedelta(days=number))
+        write_moment(cut, items(**shelf), settings=SETTINGS, out=folder / str(number))
+    everything.unpersist()
+    return folder
+
+
+def test_days_added_one_by_one_are_a_whole_run(purchases, items, wholes, tmp_path: Path, spark):
     bases = {
         Fading.at(START + timedelta(days=n), SETTINGS.pair_half_life_days).base for n in range(4)
     }
     assert len(bases) == 2
-    for number, now in enumerate(later):
-        start, end = (START + timedelta(days=n) for n in (number, number + 1))
+    everything = purchases(*year()).cache()
+    before, *later = shelves()
+    views = wholes / "0"
+    for number, now in enumerate(later, start=1):
+        start, end = (START + timedelta(days=n) for n in (number - 1, number))
         step = Step(start, end, everything, items(**before), items(**now))
-        advance(step, tmp_path / str(number), SETTINGS, tmp_path / str(number + 1))
-        write_moment(
-            serving(everything, end), items(**now), settings=SETTINGS,
-            out=tmp_path / f"whole {end.day}",
-        )  # fmt: skip
-        _same(tmp_path / str(number + 1), tmp_path / f"whole {end.day}")
-        before = now
+        advance(step, views, SETTINGS, tmp_path / str(number))
+        views, before = tmp_path / str(number), now
+        _same(views, wholes / str(number))
     assert spark.sparkContext._jsc.getPersistentRDDs().size() == 1  # ours alone
+    everything.unpersist()
 
 
-def test_days_added_by_sail_are_whole_runs_by_spark(purchases, items, tmp_path: Path):
+def test_days_added_by_sail_are_whole_runs_by_spark(purchases, items, wholes, tmp_path: Path):
     purchases(*year()).write.parquet(str(tmp_path / "purchases"))
     for number, shelf in enumerate(shelves()):
         items(**shelf).write.parquet(str(tmp_path / f"items {number}"))
-        cut = serving(purchases(*year()), START + timedelta(days=number))
-        write_moment(cut, items(**shelf), settings=SETTINGS, out=tmp_path / f"whole {number}")
-    views = tmp_path / "whole 0"
+    views = wholes / "0"
     with sailing() as sail:
         read = sail.read.parquet
         everything = read(str(tmp_path / "purchases"))
@@ -106,7 +112,7 @@ def test_days_added_by_sail_are_whole_runs_by_spark(purchases, items, tmp_path: 
             advance(step, views, SETTINGS, tmp_path / f"added {number + 1}")
             views = tmp_path / f"added {number + 1}"
     for number in range(1, 4):
-        _same(tmp_path / f"added {number}", tmp_path / f"whole {number}", ordered=False)
+        _same(tmp_path / f"added {number}", wholes / str(number), ordered=False)
 
 
 def _same(added: Path, whole: Path, *, ordered: bool = True) -> None:
