@@ -150,7 +150,8 @@ class SqliteStore(OnlineStore):
         for view in views:
             if view.name not in self._known:
                 table = self._table(view)
-                self._known |= dict.fromkeys({view.name} & {*self._columns(table)}, table)
+                if view.name in self._columns(table):
+                    self._known[view.name] = table
         return [view for view in views if view.name in self._known]
 
     def _rows(self, views: Sequence[View], keys: Sequence[bytes]) -> Found:
