@@ -206,16 +206,19 @@ def test_a_request_id_is_kept_if_it_is_one_and_made_if_not(client):
 def test_a_shopper_is_named_in_the_log_by_a_hash_of_this_home_unless_set_otherwise(
     client, monkeypatch, tmp_path
 ):
-    told = []
-    monkeypatch.setattr(edge.log, "debug", lambda *_, **more: told.append(more), raising=False)
-    client.get("/v1/recommendations/somebody")
-    client.get("/v1/recommendations/somebody")
+    told = {}
+    monkeypatch.setattr(
+        edge.log, "debug", lambda *_, **more: told.update({more["id"]: more}), raising=False
+    )
+    for once in "request-1", "request-2":
+        client.get("/v1/recommendations/somebody", headers={"X-Request-Id": once})
     client.get("/healthz")  # a request is told of once it is sent, before the next one
-    assert told[0]["user"] == told[1]["user"] != "somebody"
+    name = told["request-1"]["user"]
+    assert name == told["request-2"]["user"] != "somebody"
     assert "somebody" not in str(told)
     assert Names(tmp_path, hidden=False).of("somebody") == "somebody"
     other = Names(tmp_path, hidden=True).of("somebody")
-    assert other not in {told[0]["user"], Names(tmp_path / "none", hidden=True).of("somebody")}
+    assert other not in {name, Names(tmp_path / "none", hidden=True).of("somebody")}
     assert (tmp_path / "log.key").stat().st_mode & 0o077 == 0
 
 
