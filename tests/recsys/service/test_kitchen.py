@@ -2,7 +2,6 @@
 
 import asyncio
 import threading
-import time
 
 import pytest
 
@@ -71,9 +70,11 @@ def test_work_that_proves_long_is_kept_from_the_loop_for_a_while(kitchen, clock)
 
 def test_short_work_does_not_overtake_work_in_the_threads(kitchen):
     async def both():
-        slow = asyncio.create_task(kitchen.make(lambda: time.sleep(0.02), lambda why: why))
-        await asyncio.sleep(0.005)
+        over = threading.Event()
+        slow = asyncio.create_task(kitchen.make(over.wait, lambda why: why))
+        await asyncio.sleep(0)  # it has begun
         where = await kitchen.make(threading.get_ident, lambda why: why, short=True)
+        over.set()
         await slow
         return where
 
@@ -87,6 +88,8 @@ def test_whoever_waits_too_long_or_comes_after_too_many_gets_something_else(cloc
         makings = [kitchen.make(let_go.wait, lambda why: why) for _ in range(3)]
         answers = await asyncio.gather(*makings)
         let_go.set()
+        while kitchen.at_work:  # there is room again once it is done, late as it is
+            await asyncio.sleep(0.01)
         return answers
 
     answers = asyncio.run(crowd())

@@ -1,13 +1,10 @@
 """Who may call, how much, and what is never told."""
 
-import asyncio
-import time
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from recsys.cli import main
-from recsys.ladder import Why
 from recsys.results import database, keys
 from recsys.results.errors import ResultsError
 from recsys.results.keys import Scope
@@ -17,7 +14,6 @@ from recsys.service.breaker import Breaker
 from recsys.service.config import BreakerSettings, LimitSettings, ServiceSettings
 from recsys.service.errors import ServiceError
 from recsys.service.filters import Stock
-from recsys.service.kitchen import Kitchen
 from recsys.service.limits import Rates
 from recsys.service.naming import Names
 
@@ -115,36 +111,6 @@ def test_a_breaker_leaves_a_part_alone_and_tries_it_again_once():
     assert [breaker.allows(), breaker.allows()] == [True, False]
     breaker.succeeded()
     assert breaker.allows()
-
-
-def test_who_waits_too_long_or_comes_when_all_are_busy_gets_what_is_at_hand():
-    settings = ServiceSettings(threads=1, limits={"at_once": 2}, deadlines={"total_ms": 50})
-
-    async def scenario():
-        kitchen = Kitchen(settings)
-        slow = [kitchen.make(lambda: time.sleep(0.3), lambda why: why) for _ in range(3)]
-        told = await asyncio.gather(*slow)
-        quick = await asyncio.sleep(0.7, None) or await kitchen.make(
-            lambda: "made", lambda why: why
-        )
-        kitchen.close()
-        return told, quick
-
-    told, quick = asyncio.run(scenario())
-    assert sorted(told) == sorted([Why.TOO_LATE, Why.TOO_LATE, Why.TOO_MANY])
-    assert quick == "made"
-
-
-def test_what_fails_in_time_fails_as_it_is():
-    async def scenario():
-        kitchen = Kitchen(ServiceSettings())
-        try:
-            return await kitchen.make(lambda: 1 / 0, lambda why: why)
-        finally:
-            kitchen.close()
-
-    with pytest.raises(ZeroDivisionError):
-        asyncio.run(scenario())
 
 
 def test_the_stock_is_read_when_it_changes_and_a_lost_file_changes_nothing(tmp_path):
