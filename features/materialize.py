@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -50,8 +49,8 @@ class Latest:
         """How many there are."""
         return int(self.rows.sum())
 
-    def chunks(self, size: int) -> Iterator[list[Row]]:
-        """Those rows, at most `size` at once, in the order of their keys.
+    def chunks(self, size: int, order: Callable[[bytes], Any]) -> Iterator[list[Row]]:
+        """Those rows, at most `size` at once, in an order of their keys.
 
         In that order within a section, as much as is held at once: a store takes neighbours faster.
         """
@@ -63,13 +62,13 @@ class Latest:
             section += rows_of(self.view, wanted)
             weight += wanted.nbytes
             if weight > _SECTION:
-                yield from _in_order(section, size)
+                yield from _in_order(section, size, order)
                 section, weight = [], 0
-        yield from _in_order(section, size)
+        yield from _in_order(section, size, order)
 
 
-def _in_order(rows: list[Row], size: int) -> Iterator[list[Row]]:
-    rows.sort(key=attrgetter("key"))
+def _in_order(rows: list[Row], size: int, order: Callable[[bytes], Any]) -> Iterator[list[Row]]:
+    rows.sort(key=lambda row: order(row.key))
     for first in range(0, len(rows), size):
         yield rows[first : first + size]
 
@@ -107,7 +106,7 @@ def write(
     """
     written = 0
     with _only_new_garbage():
-        for rows in chosen.chunks(size):
+        for rows in chosen.chunks(size, store.order):
             written += write_rows(store, chosen.view, rows, replace=replace)
             progress(len(rows))
     return written

@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 from features.online.layout import Row, Stored, View
 
@@ -17,6 +18,10 @@ class OnlineStore(ABC):
 
     def __init__(self, project: str) -> None:
         self.project = project
+
+    def order(self, key: bytes) -> Any:
+        """What keys are sorted by so that those which stand together are written together."""
+        return key
 
     @abstractmethod
     def read(self, views: Sequence[View], keys: Sequence[bytes]) -> Found:

@@ -22,13 +22,20 @@ def die_while_writing(kind: type[Any], after: int) -> None:
     """Write half of a chunk, then die, once `after` chunks are there."""
     write, chunks = kind._write, iter(range(100))
 
-    def half(self: Any, view: Any, rows: Any) -> None:
+    def half(self: Any, *given: Any) -> None:
+        *about, rows = given
         last = next(chunks) == after
-        write(self, view, rows[: len(rows) // 2] if last else rows)
+        write(self, *about, first_half(rows) if last else rows)
         if last:
             die()
 
     kind._write = half
+
+
+def first_half(rows: Any) -> Any:
+    """Of rows in a list, or by their keys."""
+    some = [*rows][: len(rows) // 2]
+    return {key: rows[key] for key in some} if isinstance(rows, dict) else some
 
 
 if __name__ == "__main__":

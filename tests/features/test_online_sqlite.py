@@ -3,10 +3,15 @@
 import sqlite3
 import struct
 from contextlib import closing
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from features.errors import StoreError
+from features.online import sqlite
 from features.online.layout import Row, View, entity_key
 from features.online.sqlite import SqliteStore, file_of
 from features.online.values import entry, message
@@ -86,7 +91,8 @@ def test_what_is_not_carried_through_leaves_nothing_behind(store):
 
 def keys_in(store: SqliteStore) -> list[bytes]:
     with closing(sqlite3.connect(store.path)) as opened:
-        return [key for (key,) in opened.execute('SELECT entity_key FROM "shop_user_id"')]
+        told = [told for (told,) in opened.execute('SELECT told FROM "shop_user_id"')]
+    return [row[4 : 4 + int.from_bytes(row[:4], "little")] for row in told]
 
 
 def test_views_of_a_shopper_lie_side_by_side_and_leave_each_other_alone(store):
@@ -119,7 +125,7 @@ def test_a_shopper_of_whom_no_view_tells_any_more_is_gone(store):
     written(store, likes, row(ANN, 1, 3))
     store.drop([likes])
     assert keys_in(store) == [bob]
-    store.drop([about])
+    store.drop([about, likes])
     assert keys_in(store) == []
 
 
@@ -169,6 +175,54 @@ def test_many_keys_are_read_as_each_alone(store):
     assert set(store.read([empty, full], keys)["empty"]) == {keys[1]}
 
 
+WORDS = st.tuples(
+    st.sampled_from(["write", "write", "write", "erase", "drop"]),
+    st.sets(st.sampled_from("abcdefgh"), min_size=1, max_size=4),
+    st.sampled_from(["sizes", "likes"]),
+    st.integers(0, 99),
+)
+
+
+@given(said=st.lists(WORDS, max_size=25))
+@settings(max_examples=60, deadline=None)
+def test_shoppers_whose_places_are_taken_are_found_all_the_same(said):
+    """Three places for eight shoppers: all stand behind others, and some of those go."""
+    views = {name: View(name, "user_id", {"small": Int64}) for name in ("sizes", "likes")}
+    keys = {name: entity_key("user_id", name) for name in "abcdefgh"}
+    told: dict[tuple[str, str], int] = {}
+    with (
+        pytest.MonkeyPatch.context() as patched,
+        TemporaryDirectory() as folder,
+        closing(SqliteStore("shop", Path(folder) / "online.sqlite")) as store,
+        closing(SqliteStore("shop", store.path)) as reader,
+    ):
+        patched.setattr(sqlite, "crc32", lambda key: key[-1] % 3)
+        store.prepare([*views.values()])
+        for what, names, view, number in said:
+            if what == "write":
+                written(store, views[view], *(row(keys[name], 1, number) for name in names))
+                told |= {(view, name): number for name in names}
+            elif what == "erase":
+                for name in names:
+                    store.erase([views[view]], keys[name])
+                    told.pop((view, name), None)
+            else:
+                store.drop([views[view]])
+                store.prepare([views[view]])
+                told = {key: each for key, each in told.items() if key[0] != view}
+            found = reader.read([*views.values()], [*keys.values()])
+            assert told == {
+                (name, shopper): about.decoded(found[name][key].messages)["small"]
+                for name, about in views.items()
+                for shopper, key in keys.items()
+                if key in found[name]
+            }
+            there = [key for key in keys_in(store) if key]
+            assert len(there) == len({shopper for _, shopper in told})
+        store.drop([*views.values()])
+        assert keys_in(store) == []  # nor a place that is kept for nobody
+
+
 def test_a_file_of_the_former_layout_is_removed(tmp_path):
     """It tells of people, and an erasure would no longer reach it."""
     repo = FeatureRepo(tmp_path / "home", StoreSettings())
@@ -176,6 +230,7 @@ def test_a_file_of_the_former_layout_is_removed(tmp_path):
     for end in ("", "-wal", "-shm"):
         (repo.home / f"online.db{end}").write_text("of the first layout")
         (repo.home / f"online.sqlite{end}").write_text("of the second")
+        (repo.home / f"online_rows.sqlite{end}").write_text("of the third")
     repo.apply(tmp_path / "offline")
     assert [*repo.home.glob("online*")] == [file_of(repo.home)]
 
@@ -189,7 +244,7 @@ def repo(tmp_path_factory):
     return made
 
 
-def given(user: str, **texts: str):
+def handed(user: str, **texts: str):
     """A row as Feast hands it over: its moment is in UTC and doesn't say so."""
     from feast.protos.feast.types.EntityKey_pb2 import EntityKey
     from feast.protos.feast.types.Value_pb2 import Value
@@ -205,7 +260,7 @@ def test_features_that_feast_is_not_given_stay_as_they_are(repo):
     (before,) = repo.read("user_profile", ["user_id 3"])["guidance"]
     about = repo.store.get_feature_view("user_profile")
     steps: list[int] = []
-    rows = [given("user_id 3", profile="likes combs")]
+    rows = [handed("user_id 3", profile="likes combs")]
     feasts = repo.store._get_provider().online_store
     feasts.online_write_batch(repo.store.config, about, rows, steps.append)
     assert steps == [1]
@@ -232,7 +287,7 @@ def test_a_view_that_feast_was_never_told_of_is_refused_by_name(repo):
     stranger.name = "stranger"
     write = repo.store._get_provider().online_store.online_write_batch
     with pytest.raises(StoreError, match="stranger"):
-        write(repo.store.config, stranger, [given("ann", profile="likes combs")], None)
+        write(repo.store.config, stranger, [handed("ann", profile="likes combs")], None)
 
 
 def test_a_view_that_is_no_more_goes_with_its_rows_and_a_teardown_with_the_file(tmp_path):

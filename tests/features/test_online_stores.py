@@ -112,7 +112,7 @@ def test_our_sqlite_store_gives_feast_what_its_own_would(offline, tmp_path):
         features = len(SPECS["user_profile"].columns)
         theirs = f"{own.project}_user_profile"
         assert sqlite_rows(shipped.home / "shipped.db", theirs) == 6 * features
-        assert sqlite_rows(ours.home / "online_rows.sqlite", f"{own.project}_user_id") == 6
+        assert sqlite_rows(ours.home / "online_entities.sqlite", f"{own.project}_user_id") == 6
         for view in VIEWS:
             keys = [*edge_table(view)[f"{SPECS[view].entity}_id"].to_pylist(), "nobody"]
             expected = shipped.read_by_feast(view, keys)

@@ -67,7 +67,7 @@ def repo(offline: Path) -> FeatureRepo:
 
 
 def rows(repo: FeatureRepo) -> list[tuple[object, ...]]:
-    with sqlite3.connect(repo.home / "online_rows.sqlite") as online:
+    with sqlite3.connect(repo.home / "online_entities.sqlite") as online:
         names = [n for (n,) in online.execute("SELECT name FROM sqlite_master WHERE type='table'")]
         return [
             (name, *row)
