@@ -17,7 +17,7 @@ from features.instants import from_micros, to_micros
 from features.materialize import APPLY
 from features.online.base import Found, OnlineStore
 from features.online.deadline import Here
-from features.online.layout import Stored, View, entity_key
+from features.online.layout import Stored, View, entity_keys
 from features.repo.views import SPECS, layout, user_views
 from features.store import FeatureRepo
 
@@ -188,7 +188,7 @@ class Lookup:
         self._asking.close()
 
     def _lookup(self, users: Sequence[str], now: int) -> list[ShopperRow]:
-        keys = [entity_key("user_id", name) for name in users]
+        keys = entity_keys("user_id", users)
         try:
             self.repo.check([])
             found = self._asking.ask(lambda store: self._read(store, keys))

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from features.errors import StoreError, extra
 from features.online.base import Found, OnlineStore
-from features.online.layout import Row, Stored, View, entity_key
+from features.online.layout import Row, Stored, View, entity_keys
 from features.online.values import arrow_type, encode, together
 from features.repo.types import String
 
@@ -139,10 +139,8 @@ def rows_of(view: View, table: Any) -> list[Row]:
         raise StoreError(f"no column {', '.join(missing)}", where=view.name)
     columns = {name: _chunk(table[name]) for name in view.names}
     packed = together([encode(kind, columns[name]) for name, kind in view.columns.items()])
-    keys = [
-        entity_key(view.join_key, value)
-        for value in table[view.join_key].cast(arrow_type(String)).to_pylist()
-    ]
+    ids = table[view.join_key].cast(arrow_type(String)).to_pylist()
+    keys = entity_keys(view.join_key, ids)
     event, created = (_micros(table[name]).tolist() for name in TIMES)
     return [*map(Row, keys, event, created, packed.to_pylist())]
 

@@ -19,7 +19,7 @@ from features.materialize import APPLY, Latest, latest, offline_exists, rows_of,
 from features.online.base import OnlineStore
 from features.online.connect import connect, in_time, place, secrets
 from features.online.deadline import Asking
-from features.online.layout import entity_key
+from features.online.layout import entity_key, entity_keys
 from features.online.sqlite import remove_former
 from features.repo.config import config, own_spark_settings, quiet, registry_url, told
 from features.repo.entities import item, user
@@ -194,7 +194,7 @@ class FeatureRepo:
         """Read a view's row per shopper; `event_timestamp` is None where there is none."""
         self.check([view])
         wanted = layout(view)
-        keys = [entity_key(wanted.join_key, name) for name in users]
+        keys = entity_keys(wanted.join_key, users)
         with self.telling(f"reading {view}"):
             found = self.online.read([wanted], list(dict.fromkeys(keys)))
         if view not in found:

@@ -1,7 +1,7 @@
 """Where Feast keeps a view: the names of its columns and the keys of its rows."""
 
 import struct
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
 from typing import Any, NamedTuple
@@ -81,8 +81,13 @@ def by_name(row: tuple[Sequence[str], bytes]) -> dict[str, bytes]:
 
 def entity_key(join_key: str, value: str) -> bytes:
     """The key of a row: one join key and its value, each with type and length."""
-    text = value.encode()
-    return b"".join((_key_of(join_key), len(text).to_bytes(4, "little"), text))
+    return entity_keys(join_key, (value,))[0]
+
+
+def entity_keys(join_key: str, ids: Iterable[str]) -> list[bytes]:
+    """The same of many rows."""
+    start = _key_of(join_key)
+    return [start + len(text).to_bytes(4, "little") + text for text in map(str.encode, ids)]
 
 
 @cache

@@ -61,7 +61,7 @@ def test_status_tells_of_each_view_how_fresh_it_is(
     told = json.loads(said)
     views = {view["view"]: view for view in told["views"]}
     assert code == 0
-    assert told["online"].endswith("online_rows.sqlite")
+    assert told["online"].endswith("online_entities.sqlite")
     assert {name for name, view in views.items() if view["online_until"]} == ONLINE
     history = views["user_history"]
     assert (history["rows"], history["stale"], history["age_days"]) == (150, False, 0)
