@@ -102,7 +102,7 @@ def test_the_moment_asked_for_overrules_the_clock(repo):
 def test_a_store_that_is_down_is_an_outcome(repo):
     down = FeatureRepo(repo.home, StoreSettings())
     (repo.home / "online_entities.sqlite").write_bytes(b"no database" * 100)
-    for name in ("online_entities.sqlite-wal", "online_rows.sqlite-shm"):
+    for name in ("online_entities.sqlite-wal", "online_entities.sqlite-shm"):
         (repo.home / name).unlink(missing_ok=True)
     for row in Lookup(down, WEEK, lambda: NOW).lookup(["new", "old"]):
         assert {view.outcome for view in row.views.values()} == {Outcome.UNAVAILABLE}
