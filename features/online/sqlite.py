@@ -322,16 +322,19 @@ def _row(key: bytes, cells: Sequence[bytes]) -> bytes:
     return b"".join((_KEY.pack(len(key)), key, *cells))
 
 
+def _walk(told: bytes) -> Iterator[tuple[int, int, int, int]]:
+    """Of each cell in a row its definition, its moment, and where its values begin and end."""
+    end = _KEY.size + _KEY.unpack_from(told)[0]
+    while end < len(told):
+        of, size, event = _CELL.unpack_from(told, end)
+        begin = end + _CELL.size
+        end = begin + size
+        yield of, event, begin, end
+
+
 def _apart(told: bytes) -> dict[int, bytes]:
     """The cells of a row by their definition, each with its head."""
-    cells = {}
-    at = _KEY.size + _KEY.unpack_from(told)[0]
-    while at < len(told):
-        of, size, _ = _CELL.unpack_from(told, at)
-        end = at + _CELL.size + size
-        cells[of] = told[at:end]
-        at = end
-    return cells
+    return {of: told[begin - _CELL.size : end] for of, _, begin, end in _walk(told)}
 
 
 class _Cells(Mapping[bytes, Stored]):
@@ -348,13 +351,9 @@ class _Cells(Mapping[bytes, Stored]):
         """The row, or the default: without an error in between, as most are new when written."""
         if (told := self._rows.get(key)) is None:
             return default
-        at, end = _KEY.size + len(key), len(told)
-        while at < end:
-            of, size, event = _CELL.unpack_from(told, at)
-            at += _CELL.size
+        for of, event, begin, end in _walk(told):
             if (names := self._definitions.get(of)) is not None:
-                return _Packed(event, (names, told[at : at + size]), by_name)
-            at += size
+                return _Packed(event, (names, told[begin:end]), by_name)
         return default
 
     def __getitem__(self, key: bytes) -> Stored:
