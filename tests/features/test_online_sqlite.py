@@ -130,7 +130,7 @@ def test_a_shopper_of_whom_no_view_tells_any_more_is_gone(store):
 
 
 def test_a_view_that_another_removes_is_missed_and_not_made_up(store):
-    """SQLite takes a quoted name of nothing for a text."""
+    """Of a view that is gone nothing is known; of one that is back, nobody has told yet."""
     about = view("small")
     written(store, about, row(ANN, 1, 3))
     assert store.read([about], [ANN])["sizes"]

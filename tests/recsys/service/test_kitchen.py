@@ -90,10 +90,11 @@ def test_whoever_waits_too_long_or_comes_after_too_many_gets_something_else(cloc
         let_go.set()
         while kitchen.at_work:  # there is room again once it is done, late as it is
             await asyncio.sleep(0.01)
-        return answers
+        return answers, await kitchen.make(lambda: "made", lambda why: why, short=True)
 
-    answers = asyncio.run(crowd())
+    answers, after = asyncio.run(crowd())
     kitchen.close()
+    assert after == "made"
     assert answers == [Why.TOO_LATE, Why.TOO_LATE, Why.TOO_MANY]
 
 
